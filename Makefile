@@ -1,0 +1,67 @@
+# Each target makes what it needs, in .venv and target/, and is quick when nothing changed.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.stamp
+
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench wheel clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(STAMP)/native ## Publish a sample project to a local store, read it back, evaluate it
+	@$(BIN)/statsig-fastly demo
+
+test: $(STAMP)/native $(STAMP)/test ## Run every test: the engine's, then the package's
+	cargo test --locked --quiet -p statsig-engine
+	$(BIN)/pytest
+
+lint: $(STAMP)/native $(STAMP)/test $(STAMP)/lint ## Check formatting, lints and types
+	cargo fmt --check
+	cargo clippy --locked --workspace --all-targets --features pyo3/abi3-py310 -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest statsig_fastly._native
+
+format: $(STAMP)/lint ## Format the sources
+	cargo fmt
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(STAMP)/native $(STAMP)/bench ## Measure the public API
+	$(BIN)/pytest benches/python -c benches/python/pytest.ini
+
+wheel: $(STAMP)/build ## Build the sdist and, from it alone, the wheel, into dist/
+	rm -rf dist && mkdir -p dist
+	$(BIN)/maturin sdist --out dist
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist dist/*.tar.gz
+	@ls -l dist
+
+clean: ## Remove everything that was made
+	rm -rf $(VENV) target dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	find python tests benches -name __pycache__ -prune -exec rm -rf {} +
+	rm -f python/statsig_fastly/*.so
+
+$(STAMP)/venv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/build: $(STAMP)/venv pyproject.toml
+	@command -v cargo >/dev/null || { echo 'cargo is needed: install a Rust toolchain (https://rustup.rs)' >&2; exit 1; }
+	$(BIN)/pip install --quiet 'maturin>=1.9,<2'
+	@touch $@
+
+$(STAMP)/native: $(STAMP)/build $(RUST_SOURCES)
+	$(BIN)/maturin develop --quiet --release --extras cli
+	@touch $@
+
+$(STAMP)/test $(STAMP)/lint $(STAMP)/bench: $(STAMP)/%: $(STAMP)/venv pyproject.toml
+	$(BIN)/pip install --quiet --group $*
+	@touch $@

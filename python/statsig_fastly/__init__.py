@@ -1,0 +1,60 @@
+"""Statsig gates, configs, experiments and layers out of Fastly stores, evaluated in Rust.
+
+    from statsig_fastly import FastlyDataAdapter, Statsig, StatsigOptions, StatsigUser
+
+    adapter = FastlyDataAdapter("my-kv-store", "statsig-1a2b3c")
+    with Statsig("secret-key", StatsigOptions(data_adapter=adapter)) as statsig:
+        statsig.check_gate(StatsigUser("user-42"), "new_search")
+"""
+
+from __future__ import annotations
+
+from statsig_fastly._native import (
+    DynamicConfig,
+    DynamicConfigEvaluationOptions,
+    EvaluationDetails,
+    Experiment,
+    ExperimentEvaluationOptions,
+    FeatureGate,
+    FeatureGateEvaluationOptions,
+    Layer,
+    LayerEvaluationOptions,
+    StatsigUser,
+    __version__,
+)
+from statsig_fastly.adapters import Payload, SpecAdapter
+from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
+from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
+from statsig_fastly.adapters.memory import MemoryAdapter
+from statsig_fastly.client import FailureDetails, InitializeDetails, Statsig, SyncDetails
+from statsig_fastly.completion import Completion
+from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError
+from statsig_fastly.options import StatsigOptions
+
+__all__ = [
+    "AdapterError",
+    "Completion",
+    "DynamicConfig",
+    "DynamicConfigEvaluationOptions",
+    "EvaluationDetails",
+    "Experiment",
+    "ExperimentEvaluationOptions",
+    "FailureDetails",
+    "FastlyDataAdapter",
+    "FastlyTomlAdapter",
+    "FeatureGate",
+    "FeatureGateEvaluationOptions",
+    "InitializeDetails",
+    "Layer",
+    "LayerEvaluationOptions",
+    "MemoryAdapter",
+    "Payload",
+    "PayloadError",
+    "SpecAdapter",
+    "Statsig",
+    "StatsigFastlyError",
+    "StatsigOptions",
+    "StatsigUser",
+    "SyncDetails",
+    "__version__",
+]

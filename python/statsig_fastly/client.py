@@ -1,0 +1,276 @@
+"""The client: an evaluator that loads its ruleset from an adapter."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from statsig_fastly._native import Evaluator
+from statsig_fastly.completion import Completion
+from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError
+from statsig_fastly.options import StatsigOptions
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from statsig_fastly.adapters import SpecAdapter
+
+__all__ = ["FailureDetails", "InitializeDetails", "Statsig", "SyncDetails"]
+
+_log = logging.getLogger("statsig_fastly")
+
+# A payload with very many broken specs must not flood the log.
+_ISSUES_LOGGED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class FailureDetails:
+    """Why no payload could be had.
+
+    Attributes:
+        reason: One line for people: what was tried, what came, what to do.
+        error: Name of the exception's class, or None where there was no exception.
+    """
+
+    reason: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InitializeDetails:
+    """How a start went.
+
+    Attributes:
+        duration_ms: How long it took, in ms.
+        init_success: The same as `is_config_spec_ready`. (In the official package it says only that
+            background work was scheduled.)
+        is_config_spec_ready: True if a ruleset is loaded, so that checks have answers.
+        is_id_list_ready: None: ID lists are not loaded.
+        source: Where the ruleset in use came from, such as `Adapter(FastlyKV)` or `Bootstrap`;
+            `NoValues` if there is none.
+        failure_details: Why the adapter's payload is not in use; None if it is.
+    """
+
+    duration_ms: int
+    init_success: bool
+    is_config_spec_ready: bool
+    is_id_list_ready: bool | None
+    source: str
+    failure_details: FailureDetails | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncDetails:
+    """What came of one look at the adapter.
+
+    Attributes:
+        changed: True if a newer ruleset is now in use.
+        config_time: When the project in use was last changed, in ms since the epoch; None if nothing
+            is loaded.
+        error: Why the payload could not be had or used; None if all went well. The ruleset in use
+            stays.
+    """
+
+    changed: bool
+    config_time: int | None
+    error: StatsigFastlyError | None
+
+
+class Statsig(Evaluator):
+    """Answers gate checks and experiments for one Statsig project.
+
+    Use it as a context manager, with or without `async`, or call `initialize` and `shutdown`:
+
+        with Statsig("secret-key", StatsigOptions(data_adapter=adapter)) as statsig:
+            if statsig.check_gate(user, "new_search"):
+                ...
+
+    Checks never wait and never raise for what the network does. Before a payload is loaded they return
+    defaults, and `details.reason` says so. One instance serves any number of threads.
+
+    The checks themselves are described in `statsig_fastly._native.Evaluator`.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: The key is empty.
+    """
+
+    _options: StatsigOptions
+    _lock: threading.Lock
+    _start: Completion[InitializeDetails] | None
+    _details: InitializeDetails | None
+    _held_version: str | None
+    _source: str
+    _closed: bool
+
+    def __new__(cls, sdk_key: str, options: StatsigOptions | None = None) -> Self:  # noqa: D102 - see the class
+        if not isinstance(sdk_key, str):
+            raise TypeError(f"argument 'sdk_key': expected str, got {type(sdk_key).__name__}")
+        if not sdk_key:
+            raise ValueError("argument 'sdk_key': expected a key, got an empty string")
+        if options is None:
+            options = StatsigOptions()
+        elif not isinstance(options, StatsigOptions):
+            raise TypeError(f"argument 'options': expected StatsigOptions or None, got {type(options).__name__}")
+        statsig = super().__new__(cls, options.environment, options.global_custom_fields)
+        statsig._options = options
+        statsig._lock = threading.Lock()
+        statsig._start = None
+        statsig._details = None
+        statsig._held_version = None
+        statsig._source = "NoValues"
+        statsig._closed = False
+        return statsig
+
+    def __init__(self, sdk_key: str, options: StatsigOptions | None = None) -> None:
+        # Both arguments are taken by __new__; this keeps the signature that readers and tools see.
+        del sdk_key, options
+        super().__init__()
+
+    def initialize(self) -> Completion[InitializeDetails]:
+        """Loads the ruleset: from the adapter, else from `bootstrap`.
+
+        Returns at once. The completion is done when a ruleset is in use, when nothing more can be
+        tried, or after `init_timeout_ms`. It does not fail: see `InitializeDetails`. While a start is
+        under way, and after one that succeeded, further calls return the same completion.
+
+        Raises:
+            RuntimeError: `shutdown` was called.
+        """
+        with self._lock:
+            self._check_open()
+            start = self._start
+            if start is None or (start.done() and not self.is_ready):
+                start = self._start = Completion.run(self._initialize, name="statsig-fastly-initialize")
+            return start
+
+    def initialize_with_details(self) -> Completion[InitializeDetails]:
+        """The same as `initialize`, under the name the official package has for this form."""
+        return self.initialize()
+
+    def get_initialize_details(self) -> InitializeDetails:
+        """How the last start went; before the first one has ended, that nothing is loaded."""
+        details = self._details
+        return details if details is not None else self._describe(0, None)
+
+    def is_initialized(self) -> bool:
+        """True if a ruleset is loaded: the same as `is_ready`, under the official package's name."""
+        return self.is_ready
+
+    def sync(self) -> Completion[SyncDetails]:
+        """Looks once whether the adapter has something newer, and uses it.
+
+        Returns at once; the ruleset in use stays until a newer one is compiled.
+
+        Raises:
+            RuntimeError: `shutdown` was called, or there is no adapter.
+        """
+        with self._lock:
+            self._check_open()
+        adapter = self._options.data_adapter
+        if adapter is None:
+            raise RuntimeError("there is no data_adapter to sync with: set StatsigOptions.data_adapter")
+        return Completion.run(lambda: self._sync(adapter), name="statsig-fastly-sync")
+
+    def shutdown(self) -> Completion[None]:
+        """Stops. Checks go on working with the ruleset in use. Calling it again does nothing."""
+        with self._lock:
+            first, self._closed = not self._closed, True
+        if first and self._options.data_adapter is not None:
+            return Completion.run(self._options.data_adapter.close, name="statsig-fastly-shutdown")
+        return Completion.of(None)
+
+    def __enter__(self) -> Self:
+        self.initialize().wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown().wait()
+
+    async def __aenter__(self) -> Self:
+        await self.initialize()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shutdown()
+
+    def __repr__(self) -> str:
+        adapter = self._options.data_adapter
+        return (
+            f"Statsig(adapter={adapter.name if adapter is not None else None!r}, source={self._source!r}, "
+            f"config_time={self.config_time})"
+        )
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("this Statsig client was shut down: make a new one")
+
+    def _initialize(self) -> InitializeDetails:
+        started = time.monotonic()
+        failure = self._initialize_from_adapter()
+        if not self.is_ready and self._options.bootstrap is not None:
+            failure = self._initialize_from_bootstrap() or failure
+        self._mark_started()
+        if failure is not None:
+            _log.warning("Statsig started from %s: %s", self._source, failure.reason)
+        self._details = self._describe(round((time.monotonic() - started) * 1000), failure)
+        return self._details
+
+    def _initialize_from_adapter(self) -> FailureDetails | None:
+        adapter = self._options.data_adapter
+        if adapter is None:
+            if self._options.bootstrap is None:
+                return FailureDetails("there is nothing to load: set StatsigOptions.data_adapter or bootstrap")
+            return None
+        sync = Completion.run(lambda: self._sync(adapter), name="statsig-fastly-sync")
+        timeout_ms = self._options.init_timeout_ms
+        if not sync.wait(timeout_ms / 1000):
+            return FailureDetails(f"{adapter.name} did not answer within {timeout_ms} ms; it is still being asked")
+        error = sync.result().error
+        return None if error is None else FailureDetails(str(error), type(error).__name__)
+
+    def _initialize_from_bootstrap(self) -> FailureDetails | None:
+        bootstrap = self._options.bootstrap or b""
+        body = bootstrap.encode() if isinstance(bootstrap, str) else bootstrap
+        try:
+            self._use(body, "Bootstrap")
+        except PayloadError as error:
+            return FailureDetails(f"bootstrap: {error}", type(error).__name__)
+        return None
+
+    def _describe(self, duration_ms: int, failure: FailureDetails | None) -> InitializeDetails:
+        ready = self.is_ready
+        return InitializeDetails(duration_ms, ready, ready, None, self._source, failure)
+
+    def _sync(self, adapter: SpecAdapter) -> SyncDetails:
+        changed, error = False, None
+        try:
+            payload = adapter.fetch(self._held_version)
+            if payload is not None:
+                changed = self._use(payload.body, f"Adapter({adapter.name})")
+                self._held_version = payload.version
+        except (AdapterError, PayloadError) as caught:
+            error = caught
+        except Exception as caught:  # an adapter of the user's own  # noqa: BLE001
+            error = AdapterError(f"{adapter.name} raised {type(caught).__name__}: {caught}")
+        return SyncDetails(changed, self.config_time, error)
+
+    def _use(self, body: bytes, source: str) -> bool:
+        changed = self._load(body, source)
+        if changed:
+            self._source = source
+            issues = self._issues()
+            for kind, name, message in issues[:_ISSUES_LOGGED]:
+                _log.warning("%s %r is left out: %s", kind, name, message)
+            if len(issues) > _ISSUES_LOGGED:
+                _log.warning("%d more specs are left out", len(issues) - _ISSUES_LOGGED)
+        return changed

@@ -1,0 +1,126 @@
+"""What starting, syncing and stopping return: something to wait for, ask, or await."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+__all__ = ["Completion"]
+
+T = TypeVar("T")
+
+
+class Completion(Generic[T]):
+    """The outcome of work that goes on in a thread of its own.
+
+    Wait for it from a thread (`wait`, `result`) or await it in an event loop; doing neither is fine.
+    The work never raises for reasons outside the program such as the network: the outcome says what
+    happened.
+    """
+
+    __slots__ = ("_callbacks", "_done", "_error", "_lock", "_value")
+
+    _value: T
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], object]] = []
+        self._error: BaseException | None = None
+
+    @classmethod
+    def of(cls, value: T) -> Completion[T]:
+        """A completion that is done already."""
+        completion = cls()
+        completion._finish(value, None)
+        return completion
+
+    @classmethod
+    def run(cls, work: Callable[[], T], *, name: str) -> Completion[T]:
+        """Does `work` in a daemon thread called `name`."""
+        completion = cls()
+
+        def target() -> None:
+            try:
+                value = work()
+            except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+                completion._finish(None, error)
+            else:
+                completion._finish(value, None)
+
+        threading.Thread(target=target, name=name, daemon=True).start()
+        return completion
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits at most `timeout` seconds (None: for ever). True if the work is done."""
+        return self._done.wait(timeout)
+
+    def done(self) -> bool:
+        """True if the work is done."""
+        return self._done.is_set()
+
+    def is_set(self) -> bool:
+        """The same as `done`, under the name the official package's event has."""
+        return self._done.is_set()
+
+    def result(self, timeout: float | None = None) -> T:
+        """The outcome, after waiting at most `timeout` seconds for it.
+
+        Raises:
+            TimeoutError: The work is not done yet.
+        """
+        if not self._done.wait(timeout):
+            msg = f"not done after {timeout} s"
+            raise TimeoutError(msg)
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def __await__(self) -> Generator[object, None, T]:
+        """Waits without blocking the event loop."""
+        if not self._done.is_set():
+            # Imported here: whoever awaits has asyncio loaded, whoever does not need not pay for it.
+            import asyncio
+
+            loop = asyncio.get_running_loop()
+            future: asyncio.Future[None] = loop.create_future()
+
+            def wake() -> None:
+                if not future.done():
+                    future.set_result(None)
+
+            def from_thread() -> None:
+                try:
+                    loop.call_soon_threadsafe(wake)
+                except RuntimeError:
+                    # The loop was closed before the work was done; nobody is waiting any more.
+                    return
+
+            self._when_done(from_thread)
+            yield from future.__await__()
+        return self.result()
+
+    def __repr__(self) -> str:
+        if not self._done.is_set():
+            return "Completion(pending)"
+        return f"Completion({self._error if self._error is not None else self._value!r})"
+
+    def _when_done(self, callback: Callable[[], object]) -> None:
+        with self._lock:
+            if not self._done.is_set():
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def _finish(self, value: T | None, error: BaseException | None) -> None:
+        with self._lock:
+            if error is None:
+                self._value = value  # type: ignore[assignment]  # None only with an error
+            self._error = error
+            self._done.set()
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()

@@ -1,0 +1,38 @@
+"""Every exception this package raises of its own.
+
+Misuse of the API raises the built-in `TypeError` or `ValueError`; what can go wrong without the
+caller being at fault is here.
+"""
+
+from __future__ import annotations
+
+__all__ = ["AdapterError", "PayloadError", "StatsigFastlyError"]
+
+
+class StatsigFastlyError(Exception):
+    """Base of every exception this package defines."""
+
+
+class PayloadError(StatsigFastlyError, ValueError):
+    """A payload that cannot be used: not JSON, or a required field is missing or of the wrong type.
+
+    The message names the field, what was expected and what came. The ruleset in use is not touched.
+    """
+
+
+class AdapterError(StatsigFastlyError):
+    """A payload could not be read from where an adapter looked for it.
+
+    The message says what was asked for, what came back and what to do about it. It never holds a
+    token.
+
+    Attributes:
+        status: HTTP status of the answer, or None where there was none (no connection, a timeout,
+            a local file).
+        retryable: True if asking again later may succeed (no answer, 408, 429, 5xx).
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retryable = retryable

@@ -1,0 +1,144 @@
+//! One written condition to one compiled [`Condition`].
+
+use hashbrown::HashMap;
+
+use super::operand::compile_test;
+use super::tables::{Hasher, Tables};
+use crate::bucket::user_bucket_prefix;
+use crate::ruleset::{Condition, ConditionId, Field, Format, GateRef, Source, SpecId, SpecKind, Test};
+use crate::user::{Key, StandardField};
+use crate::wire::{self, Target};
+
+/// Gates whose name starts so are not listed as secondary exposures.
+const SEGMENT_PREFIX: &str = "segment:";
+
+pub(crate) struct ConditionCompiler {
+    format: Format,
+    specs: HashMap<(SpecKind, Box<str>), SpecId, Hasher>,
+    conditions: Vec<Condition>,
+}
+
+impl ConditionCompiler {
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format, specs: HashMap::default(), conditions: Vec::new() }
+    }
+
+    /// Makes a spec known to the conditions and rules that name it.
+    pub(crate) fn declare(&mut self, kind: SpecKind, name: &str, id: SpecId) {
+        self.specs.insert((kind, name.into()), id);
+    }
+
+    pub(crate) fn spec(&self, kind: SpecKind, name: &str) -> Option<SpecId> {
+        self.specs.get(&(kind, Box::from(name))).copied()
+    }
+
+    pub(crate) fn get(&self, id: ConditionId) -> &Condition {
+        &self.conditions[id.index()]
+    }
+
+    /// True if a condition has no effect but its outcome.
+    pub(crate) fn is_pure(&self, id: ConditionId) -> bool {
+        if id == ConditionId::DANGLING {
+            return false;
+        }
+        match self.get(id) {
+            Condition::Public => true,
+            Condition::Gate { .. } | Condition::AnyGate { .. } | Condition::Unsupported => false,
+            Condition::Compare { source, test } => {
+                !matches!(source, Source::Group(_)) && !matches!(test, Test::IdList { .. })
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> Box<[Condition]> {
+        self.conditions.into()
+    }
+
+    pub(crate) fn compile(&mut self, condition: &wire::Condition<'_>, tables: &mut Tables) -> ConditionId {
+        let compiled = self.condition(condition, tables);
+        let id = ConditionId(self.conditions.len() as u32);
+        self.conditions.push(compiled);
+        id
+    }
+
+    fn condition(&self, condition: &wire::Condition<'_>, tables: &mut Tables) -> Condition {
+        // The v1 SDKs take types and operators in any case, the reference only as written here.
+        let in_case = |text: &str| if self.format == Format::V1 { text.to_lowercase() } else { text.to_owned() };
+        let target = condition
+            .target_value
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+            .unwrap_or(Target::Null);
+        let id_type = condition.id_type.as_deref().unwrap_or("userID");
+        let field = condition.field.as_deref();
+
+        let source = match in_case(&condition.kind).as_str() {
+            "public" => return Condition::Public,
+            kind @ ("pass_gate" | "fail_gate") => {
+                let name = if let Target::Text(name) = &target { &**name } else { "" };
+                return Condition::Gate { gate: self.gate(name, tables), expected: kind == "pass_gate" };
+            }
+            kind @ ("multi_pass_gate" | "multi_fail_gate") if self.format == Format::V1 => {
+                let Target::Array(names) = &target else {
+                    return Condition::Unsupported;
+                };
+                let gates = names.iter().map(|name| self.gate(name, tables)).collect();
+                return Condition::AnyGate { gates, expected: kind == "multi_pass_gate" };
+            }
+            "user_field" => field.map_or(Source::Nothing, |name| Source::Field(Box::new(user_field(name)))),
+            "environment_field" => field.map_or(Source::Nothing, |name| Source::Environment {
+                exact: Key::new(name),
+                lower: name.to_lowercase().into(),
+            }),
+            "unit_id" => Source::UnitId(tables.unit(id_type)),
+            "user_bucket" => {
+                let salt = condition
+                    .additional_values
+                    .iter()
+                    .flat_map(|values| &values.0)
+                    .rfind(|(key, _)| &**key == "salt")
+                    .map_or("", |(_, salt)| salt);
+                Source::Bucket { prefix: Box::new(user_bucket_prefix(salt)), unit: tables.unit(id_type) }
+            }
+            "current_time" => Source::Now,
+            "target_app" => Source::App,
+            "experiment_group" => {
+                Source::Group(field.and_then(|name| self.spec(SpecKind::Config, name)))
+            }
+            _ => return Condition::Unsupported,
+        };
+        match condition.operator.as_ref().and_then(|operator| compile_test(&in_case(operator), target)) {
+            Some(test) => Condition::Compare { source, test },
+            None => Condition::Unsupported,
+        }
+    }
+
+    fn gate(&self, name: &str, tables: &mut Tables) -> GateRef {
+        GateRef {
+            name: tables.string(name),
+            spec: self.spec(SpecKind::Gate, name),
+            is_segment: name.starts_with(SEGMENT_PREFIX),
+        }
+    }
+}
+
+fn user_field(name: &str) -> Field {
+    let lower = name.to_lowercase();
+    let standard = match lower.as_str() {
+        "userid" => Some(StandardField::UserId),
+        "email" => Some(StandardField::Email),
+        "ip" => Some(StandardField::Ip),
+        "useragent" => Some(StandardField::UserAgent),
+        "country" => Some(StandardField::Country),
+        "locale" => Some(StandardField::Locale),
+        "appversion" => Some(StandardField::AppVersion),
+        _ => None,
+    };
+    let alias = match lower.as_str() {
+        "user_id" => Some(StandardField::UserId),
+        "user_agent" => Some(StandardField::UserAgent),
+        "app_version" => Some(StandardField::AppVersion),
+        _ => None,
+    };
+    let other = if lower == name { None } else { Some(Key::new(&lower)) };
+    Field { standard, exact: Key::new(name), lower: other, alias }
+}

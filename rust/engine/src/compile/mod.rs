@@ -1,0 +1,362 @@
+//! Payload to ruleset: everything that does not depend on the user is done here, once.
+
+mod condition;
+mod operand;
+mod tables;
+
+use hashbrown::HashMap;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::bucket::Rollout;
+use crate::error::LoadError;
+use crate::json::describe;
+use crate::ruleset::{
+    Condition, ConditionId, Format, Issue, Names, Rule, Ruleset, Source, Spec, SpecId, SpecKind,
+};
+use crate::user::{Attribute, AttributeMap, PackedUser, UserBuilder};
+use crate::wire;
+use condition::ConditionCompiler;
+use tables::{Hasher, Tables};
+
+/// What a payload turned out to be.
+#[derive(Debug)]
+pub enum Compiled {
+    /// A whole project.
+    Ruleset(Box<Ruleset>),
+    /// `has_updates` is false: the sender has nothing newer.
+    NoUpdates,
+}
+
+/// Compiles a payload of either format.
+///
+/// A fault inside one spec drops that spec and is listed in [`Ruleset::issues`]. Bytes after the
+/// closing brace are ignored, as in the reference.
+pub fn compile(payload: &[u8]) -> Result<Compiled, LoadError> {
+    let top = parse_top(payload)?;
+    if !required::<bool>("has_updates", top.has_updates, "a boolean")? {
+        return Ok(Compiled::NoUpdates);
+    }
+    let gates: &RawValue = required(
+        "feature_gates",
+        top.feature_gates,
+        "an object of specs by name, or (v1) an array of specs",
+    )?;
+    let ruleset = if gates.get().starts_with('[') { compile_v1(&top) } else { compile_v2(&top) }?;
+    Ok(Compiled::Ruleset(Box::new(ruleset)))
+}
+
+fn compile_v2(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
+    let time = required("time", top.time, WHOLE_MS)?;
+    let conditions: wire::Map<'_, &RawValue> =
+        required("condition_map", top.condition_map, "an object of conditions by key")?;
+    let _: wire::Map<'_, wire::Text<'_>> =
+        required("experiment_to_layer", top.experiment_to_layer, "an object of layer names by experiment name")?;
+
+    let mut specs = Specs::default();
+    for (kind, field, raw) in top.spec_fields() {
+        let members: wire::Map<'_, &RawValue> = required(field, raw, "an object of specs by name")?;
+        for (name, raw) in members.0 {
+            let spec = parse(raw).and_then(|spec: wire::Spec<'_, wire::Text<'_>>| {
+                spec.check_required()?;
+                Ok(spec)
+            });
+            specs.add(kind, name, spec);
+        }
+    }
+
+    let mut compiler = Compiler::new(Format::V2, &specs)?;
+    let mut keys = HashMap::with_capacity_and_hasher(conditions.0.len(), Hasher::default());
+    for (key, raw) in conditions.0 {
+        let condition = parse::<wire::Condition<'_>>(raw)
+            .and_then(|condition| match condition.id_type {
+                Some(_) => Ok(condition),
+                None => Err("`idType` is missing or null: expected a string".to_owned()),
+            })
+            .map_err(|message| LoadError::Field { path: format!("condition_map.{}", &*key), message })?;
+        let id = compiler.conditions.compile(&condition, &mut compiler.tables);
+        keys.insert(key, id);
+    }
+    compiler.compile(specs, |_, key, _| keys.get(key).copied().unwrap_or(ConditionId::DANGLING));
+    compiler.finish(top, time)
+}
+
+fn compile_v1(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
+    let time = optional("time", top.time, WHOLE_MS)?.unwrap_or(0);
+    let mut specs = Specs::default();
+    for (kind, field, raw) in top.spec_fields() {
+        let elements: Vec<&RawValue> = required(field, raw, "an array of specs")?;
+        for (index, raw) in elements.into_iter().enumerate() {
+            match parse::<wire::Named<'_>>(raw) {
+                Ok(named) => specs.add(kind, named.name, parse::<wire::Spec<'_, wire::Condition<'_>>>(raw)),
+                Err(message) => specs.drop(kind, format!("{field}[{index}]"), message),
+            }
+        }
+    }
+    let mut compiler = Compiler::new(Format::V1, &specs)?;
+    compiler.compile(specs, ConditionCompiler::compile);
+    compiler.finish(top, time)
+}
+
+const WHOLE_MS: &str = "a whole number of milliseconds from 0 to 2^64-1";
+
+/// The specs that could be read. Their ids follow from their order here, so that rules can name specs
+/// that are compiled after them.
+struct Specs<'a, C> {
+    readable: Vec<(SpecKind, wire::Text<'a>, wire::Spec<'a, C>)>,
+    by_name: HashMap<(SpecKind, wire::Text<'a>), usize, Hasher>,
+    issues: Vec<Issue>,
+}
+
+impl<C> Default for Specs<'_, C> {
+    fn default() -> Self {
+        Self { readable: Vec::new(), by_name: HashMap::default(), issues: Vec::new() }
+    }
+}
+
+impl<'a, C> Specs<'a, C> {
+    /// Of several specs with one name the last stays.
+    fn add(&mut self, kind: SpecKind, name: wire::Text<'a>, spec: Result<wire::Spec<'a, C>, String>) {
+        match spec {
+            Err(message) => self.drop(kind, name.0.into_owned(), message),
+            Ok(spec) => match self.by_name.get(&(kind, name.clone())) {
+                Some(&index) => self.readable[index].2 = spec,
+                None => {
+                    self.by_name.insert((kind, name.clone()), self.readable.len());
+                    self.readable.push((kind, name, spec));
+                }
+            },
+        }
+    }
+
+    fn drop(&mut self, kind: SpecKind, name: String, message: String) {
+        self.issues.push(Issue { kind, name, message });
+    }
+}
+
+struct Compiler {
+    format: Format,
+    tables: Tables,
+    conditions: ConditionCompiler,
+    specs: Vec<Spec>,
+    rules: Vec<Rule>,
+    rule_conditions: Vec<ConditionId>,
+    issues: Vec<Issue>,
+}
+
+impl Compiler {
+    fn new<C>(format: Format, specs: &Specs<'_, C>) -> Result<Self, LoadError> {
+        let mut conditions = ConditionCompiler::new(format);
+        for (index, (kind, name, _)) in specs.readable.iter().enumerate() {
+            conditions.declare(*kind, name, SpecId(tables::id("specs", index)?));
+        }
+        Ok(Self {
+            format,
+            tables: Tables::new(),
+            conditions,
+            specs: Vec::with_capacity(specs.readable.len()),
+            rules: Vec::new(),
+            rule_conditions: Vec::new(),
+            issues: Vec::new(),
+        })
+    }
+
+    fn compile<C>(
+        &mut self,
+        specs: Specs<'_, C>,
+        mut condition: impl FnMut(&mut ConditionCompiler, &C, &mut Tables) -> ConditionId,
+    ) {
+        self.issues = specs.issues;
+        for (kind, name, spec) in &specs.readable {
+            let first = self.rules.len() as u32;
+            for rule in &spec.rules {
+                let start = self.rule_conditions.len() as u32;
+                for wire in rule.conditions.iter().flatten() {
+                    let id = condition(&mut self.conditions, wire, &mut self.tables);
+                    self.rule_conditions.push(id);
+                }
+                let rule = self.compile_rule(spec, rule, start);
+                self.rules.push(rule);
+            }
+            let spec = self.compile_spec(*kind, name, spec, first..self.rules.len() as u32);
+            self.specs.push(spec);
+        }
+    }
+
+    fn compile_rule<C>(&mut self, spec: &wire::Spec<'_, C>, rule: &wire::Rule<'_, C>, start: u32) -> Rule {
+        let pure = self.rule_conditions[start as usize..].iter().all(|&id| self.conditions.is_pure(id));
+        if pure {
+            // Nothing can be seen of a condition that always holds.
+            let mut kept = start as usize;
+            for index in start as usize..self.rule_conditions.len() {
+                let id = self.rule_conditions[index];
+                if !matches!(self.conditions.get(id), Condition::Public) {
+                    self.rule_conditions[kept] = id;
+                    kept += 1;
+                }
+            }
+            self.rule_conditions.truncate(kept);
+        }
+        let salt = rule.salt.as_ref().unwrap_or(&rule.id);
+        let value = self.tables.value(&rule.return_value);
+        Rule {
+            id: self.tables.string(&rule.id),
+            group: rule.group_name.as_ref().map(|name| self.tables.string(name)),
+            conditions: start..self.rule_conditions.len() as u32,
+            rollout: Rollout::new(rule.pass_percentage, &spec.salt, salt),
+            unit: self.tables.unit(&rule.id_type),
+            value,
+            delegate: rule.config_delegate.as_ref().and_then(|name| self.conditions.spec(SpecKind::Config, name)),
+            passes: !rule.return_value.is("false"),
+            is_group: rule.is_experiment_group.unwrap_or(false),
+            pure,
+        }
+    }
+
+    fn compile_spec<C>(
+        &mut self,
+        kind: SpecKind,
+        name: &str,
+        spec: &wire::Spec<'_, C>,
+        rules: std::ops::Range<u32>,
+    ) -> Spec {
+        let enabled = spec.enabled.unwrap_or(false);
+        let default_value = self.tables.value(&spec.default_value);
+        Spec {
+            name: self.tables.string(name),
+            kind,
+            entity: self.tables.string(&spec.entity),
+            id_type: self.tables.string(&spec.id_type),
+            version: spec.version,
+            rules,
+            default_value,
+            default_passes: spec.default_value.is("true"),
+            enabled,
+            off: self.format == Format::V1 && !enabled,
+            is_active: spec.is_active,
+            in_layer: spec.has_shared_params,
+            explicit_parameters: spec
+                .explicit_parameters
+                .as_ref()
+                .map(|names| names.iter().map(|name| self.tables.string(name)).collect()),
+            merges_rules: kind == SpecKind::Layer && spec.use_new_layer_eval.unwrap_or(false),
+        }
+    }
+
+    fn finish(self, top: &wire::Payload<'_>, time: u64) -> Result<Ruleset, LoadError> {
+        top.check_optional()?;
+        for (what, len) in [("rules", self.rules.len()), ("conditions", self.rule_conditions.len())] {
+            tables::id(what, len)?;
+        }
+        let checksum: Option<wire::Text<'_>> = optional("checksum", top.checksum, "a string")?;
+        let environment: Option<wire::Text<'_>> =
+            optional("default_environment", top.default_environment, "a string")?;
+        let (strings, values, units) = self.tables.finish();
+        let names = |kind| {
+            let ids: Vec<SpecId> = (0u32..)
+                .zip(&self.specs)
+                .filter(|(_, spec)| spec.kind == kind)
+                .map(|(id, _)| SpecId(id))
+                .collect();
+            Names::new(&ids, |id| &strings[self.specs[id.index()].name.index()])
+        };
+        let conditions = self.conditions.finish();
+        Ok(Ruleset {
+            format: self.format,
+            time,
+            checksum: checksum.filter(|text| !text.is_empty()).map(|text| (*text).into()),
+            default_environment: environment.map(|text| (*text).into()),
+            app_id: app_id(top.app_id),
+            gates: names(SpecKind::Gate),
+            configs: names(SpecKind::Config),
+            layers: names(SpecKind::Layer),
+            uses_time: conditions
+                .iter()
+                .any(|condition| matches!(condition, Condition::Compare { source: Source::Now, .. })),
+            specs: self.specs.into(),
+            rules: self.rules.into(),
+            rule_conditions: self.rule_conditions.into(),
+            conditions,
+            units,
+            values,
+            strings,
+            issues: self.issues.into(),
+        })
+    }
+}
+
+fn app_id(raw: Option<&RawValue>) -> PackedUser {
+    fn attribute(value: serde_json::Value) -> Attribute {
+        match value {
+            serde_json::Value::Null => Attribute::Null,
+            serde_json::Value::Bool(value) => Attribute::Bool(value),
+            serde_json::Value::Number(number) => {
+                number.as_i64().map_or_else(|| Attribute::Float(number.as_f64().unwrap_or(f64::NAN)), Attribute::Int)
+            }
+            serde_json::Value::String(text) => Attribute::Text(text),
+            serde_json::Value::Array(items) => Attribute::Array(items.into_iter().map(attribute).collect()),
+            serde_json::Value::Object(members) => {
+                Attribute::Object(members.into_iter().map(|(key, value)| (key, attribute(value))).collect())
+            }
+        }
+    }
+    let value = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(serde_json::Value::Null);
+    let mut builder = UserBuilder::new();
+    builder.begin(AttributeMap::Custom, 1);
+    builder.attribute("app_id", &attribute(value));
+    builder.finish()
+}
+
+fn parse_top(payload: &[u8]) -> Result<wire::Payload<'_>, LoadError> {
+    match payload.trim_ascii_start().first() {
+        None => return Err(LoadError::Empty),
+        Some(b'{') => {}
+        Some(_) => {
+            let start = String::from_utf8_lossy(&payload[..payload.len().min(64)]);
+            return Err(LoadError::NotAnObject { found: describe(&start) });
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(payload);
+    wire::Payload::deserialize(&mut deserializer).map_err(|error| LoadError::Syntax { message: error.to_string() })
+}
+
+/// Reads one part of the payload. The message names the place inside that part and what was expected.
+fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
+    serde_json::from_str(raw.get()).map_err(|_| {
+        // Only now, because tracking the path costs time that good payloads need not spend.
+        let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+            Ok(_) => "unreadable".to_owned(),
+            Err(error) => {
+                let path = error.path().to_string();
+                let message = error.inner().to_string();
+                // Line and column count from the start of this part: they would mislead.
+                let message = message.split(" at line ").next().unwrap_or_default();
+                if path == "." { message.to_owned() } else { format!("`{path}`: {message}") }
+            }
+        }
+    })
+}
+
+fn required<'a, T: Deserialize<'a>>(
+    field: &'static str,
+    raw: Option<&'a RawValue>,
+    expected: &'static str,
+) -> Result<T, LoadError> {
+    optional(field, raw, expected)?.ok_or(LoadError::Missing { field, expected })
+}
+
+/// Absent and null are the same.
+pub(crate) fn optional<'a, T: Deserialize<'a>>(
+    field: &'static str,
+    raw: Option<&'a RawValue>,
+    expected: &'static str,
+) -> Result<Option<T>, LoadError> {
+    raw.map(|raw| {
+        serde_json::from_str(raw.get()).map_err(|_| LoadError::Field {
+            path: field.to_owned(),
+            message: format!("expected {expected}, found {}", describe(raw.get())),
+        })
+    })
+    .transpose()
+}

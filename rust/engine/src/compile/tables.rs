@@ -1,0 +1,106 @@
+//! Interning: every distinct string, value and unit of a payload is kept once and named by an id.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::error::LoadError;
+use crate::ruleset::{JsonKind, JsonValue, StringId, Unit, UnitId, ValueId};
+use crate::user::Key;
+use crate::wire;
+
+pub(crate) type Hasher = FixedState;
+
+/// The id of the entry at `index`.
+pub(crate) fn id(what: &'static str, index: usize) -> Result<u32, LoadError> {
+    // The highest id means "none" in places.
+    const LIMIT: usize = u32::MAX as usize - 1;
+    if index > LIMIT { Err(LoadError::TooLarge { what, limit: LIMIT }) } else { Ok(index as u32) }
+}
+
+pub(crate) struct Tables {
+    strings: HashMap<Box<str>, StringId, Hasher>,
+    values: HashMap<Box<str>, ValueId, Hasher>,
+    units: HashMap<Box<str>, UnitId, Hasher>,
+    keys: Vec<Box<[StringId]>>,
+}
+
+impl Tables {
+    pub(crate) fn new() -> Self {
+        let mut tables = Self {
+            strings: HashMap::default(),
+            values: HashMap::default(),
+            units: HashMap::default(),
+            keys: Vec::new(),
+        };
+        for name in StringId::PREDEFINED {
+            tables.string(name);
+        }
+        tables
+    }
+
+    pub(crate) fn string(&mut self, text: &str) -> StringId {
+        let next = StringId(self.strings.len() as u32);
+        intern(&mut self.strings, text, next)
+    }
+
+    pub(crate) fn value(&mut self, value: &wire::ReturnValue<'_>) -> ValueId {
+        if let Some(&id) = self.values.get(value.json) {
+            return id;
+        }
+        let id = ValueId(self.values.len() as u32);
+        self.values.insert(value.json.into(), id);
+        let keys = value.keys.iter().map(|key| self.string(key)).collect();
+        self.keys.push(keys);
+        id
+    }
+
+
+    pub(crate) fn unit(&mut self, id_type: &str) -> UnitId {
+        let next = UnitId(self.units.len() as u32);
+        intern(&mut self.units, id_type, next)
+    }
+
+    pub(crate) fn finish(self) -> (Box<[Box<str>]>, Box<[JsonValue]>, Box<[Unit]>) {
+        let mut keys = self.keys;
+        let values = in_order(self.values, |id| id.index())
+            .into_iter()
+            .zip(keys.drain(..))
+            .map(|(json, keys)| JsonValue { kind: json_kind(&json), json, keys })
+            .collect();
+        let units = in_order(self.units, |id| id.index()).iter().map(|id_type| unit(id_type)).collect();
+        (in_order(self.strings, |id| id.index()).into(), values, units)
+    }
+}
+
+fn intern<I: Copy>(map: &mut HashMap<Box<str>, I, Hasher>, text: &str, next: I) -> I {
+    if let Some(&id) = map.get(text) {
+        return id;
+    }
+    map.insert(text.into(), next);
+    next
+}
+
+fn in_order<I: Copy>(map: HashMap<Box<str>, I, Hasher>, index: impl Fn(I) -> usize) -> Vec<Box<str>> {
+    let mut entries: Vec<_> = map.into_iter().collect();
+    entries.sort_unstable_by_key(|&(_, id)| index(id));
+    entries.into_iter().map(|(text, _)| text).collect()
+}
+
+fn json_kind(json: &str) -> JsonKind {
+    match json.as_bytes().first() {
+        Some(b't') => JsonKind::True,
+        Some(b'f') => JsonKind::False,
+        Some(b'n') => JsonKind::Null,
+        Some(b'{') => JsonKind::Object,
+        _ => JsonKind::Other,
+    }
+}
+
+fn unit(id_type: &str) -> Unit {
+    let lower = id_type.to_lowercase();
+    if lower == "userid" {
+        return Unit::UserId;
+    }
+    let other = if lower == id_type { None } else { Some(Key::new(&lower)) };
+    Unit::Custom(Key::new(id_type), other)
+}

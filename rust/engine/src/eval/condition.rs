@@ -1,0 +1,194 @@
+//! Conditions: where their value comes from, and nested gates.
+
+use super::{Evaluator, Input, Outcome, Remembered, State, TooDeep, evaluate_at};
+use crate::bucket::user_bucket;
+use crate::compare::{arrays, equal, numbers, regexes, strings, times, versions};
+use crate::evaluation::SecondaryExposure;
+use crate::ruleset::{Condition, ConditionId, Field, GateRef, Rule, Source, SpecId, StringId, Test, Unit, UnitId};
+use crate::user::{AttributeMap, Key, StandardField};
+use crate::value::{Scratch, Value};
+
+/// None where a condition is not supported.
+type Verdict = Option<bool>;
+
+impl<'r> Evaluator<'r, '_> {
+    /// Leaves in `state.passes` whether every condition holds.
+    ///
+    /// All conditions run even after one has failed, because later ones may add exposures or turn out
+    /// to be unsupported; only where none can, the first failure ends it. An unsupported condition
+    /// counts as the one before it.
+    pub(super) fn conditions(&mut self, rule: &Rule, state: &mut State) -> Outcome {
+        let ids = &self.ruleset.rule_conditions[rule.conditions.start as usize..rule.conditions.end as usize];
+        if rule.pure {
+            state.passes = ids.iter().all(|&id| match &self.ruleset.conditions[id.index()] {
+                Condition::Compare { source, test } => holds(test, self.value(source)),
+                // Only conditions without effects are in a pure rule, and the public ones were left out.
+                _ => true,
+            });
+            return Ok(());
+        }
+        let (mut all, mut last) = (true, state.passes);
+        for &id in ids {
+            if id == ConditionId::DANGLING {
+                state.unsupported = true;
+                break;
+            }
+            if let Some(holds) = self.condition(&self.ruleset.conditions[id.index()], state)? {
+                last = holds;
+            } else {
+                state.unsupported = true;
+            }
+            all &= last;
+        }
+        state.passes = all;
+        Ok(())
+    }
+
+    fn condition(&mut self, condition: &'r Condition, state: &mut State) -> Result<Verdict, TooDeep> {
+        match condition {
+            Condition::Public => Ok(Some(true)),
+            Condition::Unsupported => Ok(None),
+            Condition::Gate { gate, expected } => {
+                Ok(self.nested_gate(gate, state)?.map(|passes| passes == *expected))
+            }
+            Condition::AnyGate { gates, expected } => {
+                for gate in gates {
+                    match self.nested_gate(gate, state)? {
+                        None => return Ok(None),
+                        Some(passes) if passes == *expected => return Ok(Some(true)),
+                        Some(_) => {}
+                    }
+                }
+                Ok(Some(false))
+            }
+            Condition::Compare { source, test } => {
+                let value = match source {
+                    Source::Group(Some(experiment)) => self.group(*experiment)?,
+                    _ => self.value(source),
+                };
+                let looked_up = matches!(test, Test::IdList { .. }) && value.text(&mut Scratch::new()).is_some();
+                let outcome = holds(test, value);
+                self.id_list_lookup |= looked_up;
+                Ok(Some(outcome))
+            }
+        }
+    }
+
+    /// The group the user gets in an experiment. A check of its own: what it exposes is not exposed here.
+    fn group(&mut self, experiment: SpecId) -> Result<Value<'r>, TooDeep> {
+        let ruleset = self.ruleset;
+        self.deeper(|evaluator| {
+            let evaluation = evaluate_at(ruleset, experiment, evaluator.input, evaluator.depth);
+            Ok(evaluation.group.map_or(Value::Null, |group| Value::Text(ruleset.string(group))))
+        })
+    }
+
+    fn nested_gate(&mut self, gate: &GateRef, state: &mut State) -> Result<Verdict, TooDeep> {
+        let Some(id) = gate.spec else {
+            // A gate that does not exist is false and leaves no trace.
+            state.rule = StringId::EMPTY;
+            return Ok(Some(false));
+        };
+        let (passes, rule) = if let Some(known) = self.memo.iter().find(|known| known.gate == id) {
+            let (passes, rule, (from, to)) = (known.passes, known.rule, known.exposures);
+            for index in from..to {
+                let exposure = self.exposures[index as usize];
+                self.exposures.push(exposure);
+            }
+            (passes, rule)
+        } else {
+            let from = self.exposures.len() as u32;
+            let mut nested = State::default();
+            self.deeper(|evaluator| evaluator.spec(id, &mut nested))?;
+            if nested.unsupported {
+                return Ok(None);
+            }
+            let exposures = (from, self.exposures.len() as u32);
+            self.memo.push(Remembered { gate: id, passes: nested.passes, rule: nested.rule, exposures });
+            (nested.passes, nested.rule)
+        };
+        if !gate.is_segment && !self.ruleset.string(rule).is_empty() {
+            self.exposures.push(SecondaryExposure { gate: gate.name, value: passes, rule });
+        }
+        state.rule = rule;
+        Ok(Some(passes))
+    }
+
+    fn value(&self, source: &'r Source) -> Value<'_> {
+        match source {
+            Source::Field(field) => self.field(field),
+            Source::Environment { exact, lower } => self.environment(exact, lower),
+            Source::UnitId(unit) => self.unit(*unit),
+            Source::Bucket { prefix, unit } => {
+                Value::Int(user_bucket(prefix, self.unit_text(*unit, &mut Scratch::new())))
+            }
+            Source::Now => Value::Now(self.input.now),
+            Source::App => {
+                self.ruleset.app_id.view().attributes(AttributeMap::Custom).next().map_or(Value::Null, |(_, id)| id)
+            }
+            Source::Group(_) | Source::Nothing => Value::Null,
+        }
+    }
+
+    fn field(&self, field: &Field) -> Value<'_> {
+        let Input { user, global, .. } = self.input;
+        if let Some(text) = field.standard.and_then(|standard| user.standard(standard)) {
+            if !text.is_empty() {
+                return Value::Text(text);
+            }
+        }
+        let sources =
+            [(user, AttributeMap::Custom), (global, AttributeMap::Custom), (user, AttributeMap::Private)];
+        for (user, map) in sources {
+            let found = user
+                .attribute(map, &field.exact)
+                .or_else(|| field.lower.as_ref().and_then(|lower| user.attribute(map, lower)));
+            if let Some(value) = found {
+                return value;
+            }
+        }
+        field.alias.and_then(|alias| user.standard(alias)).map_or(Value::Null, Value::Text)
+    }
+
+    fn environment(&self, exact: &Key, lower: &str) -> Value<'_> {
+        if let Some(value) = self.input.user.attribute(AttributeMap::Environment, exact) {
+            return value;
+        }
+        match self.input.tier {
+            Some(tier) if lower == "tier" => Value::Text(tier),
+            _ => Value::Null,
+        }
+    }
+
+    fn unit(&self, unit: UnitId) -> Value<'_> {
+        let user = &self.input.user;
+        match &self.ruleset.units[unit.index()] {
+            Unit::UserId => user.standard(StandardField::UserId).map_or(Value::Null, Value::Text),
+            Unit::Custom(exact, lower) => user
+                .attribute(AttributeMap::CustomIds, exact)
+                .or_else(|| lower.as_ref().and_then(|lower| user.attribute(AttributeMap::CustomIds, lower)))
+                .unwrap_or(Value::Null),
+        }
+    }
+
+    /// What is hashed for the unit: nothing where the user has no such id.
+    pub(super) fn unit_text<'s>(&'s self, unit: UnitId, scratch: &'s mut Scratch) -> &'s str {
+        self.unit(unit).text(scratch).unwrap_or_default()
+    }
+}
+
+fn holds(test: &Test, value: Value<'_>) -> bool {
+    match test {
+        Test::Constant(outcome) => *outcome,
+        Test::Number(order, operand) => numbers::compare(*order, value, *operand),
+        Test::Version(test, operand) => versions::test(*test, value, operand),
+        Test::Member { set, fold_case, expected } => strings::is_member(value, set, *fold_case) == *expected,
+        Test::Part { parts, place, expected } => strings::has_part(value, parts, *place) == *expected,
+        Test::Regex(regex) => regexes::matches(value, regex),
+        Test::Time(test, operand) => times::test(*test, value, *operand),
+        Test::Equal { operand, expected } => equal::equal(value, operand) == *expected,
+        Test::Array(test, operand) => arrays::test(*test, value, operand),
+        // No list is loaded.
+        Test::IdList { expected } => !expected,
+    }
+}

@@ -1,0 +1,95 @@
+//! Layers that merge the values of all their rules.
+
+use smallvec::SmallVec;
+
+use super::{Evaluator, Outcome, State};
+use crate::evaluation::{Returned, Undelegated};
+use crate::ruleset::{Spec, SpecId, StringId};
+
+/// What the delegate that is used, if any, contributes.
+struct Used {
+    delegate: SpecId,
+    rule: StringId,
+    group: Option<StringId>,
+    explicit: Option<SpecId>,
+    is_group: bool,
+    passes: bool,
+    /// Its exposures, from and to: they do not count for parameters outside the experiment.
+    exposures: Undelegated,
+}
+
+impl Evaluator<'_, '_> {
+    /// Visits every rule; of a parameter that several set, the first counts.
+    ///
+    /// Only the first rule that passes may be a delegate whose value is used. Later delegates are
+    /// evaluated all the same, and what they expose counts as met by the rule after them: with none
+    /// after them it is lost.
+    pub(super) fn merged_layer(&mut self, spec: &Spec, state: &mut State) -> Outcome {
+        let mut parts: SmallVec<[_; 4]> = SmallVec::new();
+        let mut used: Option<Used> = None;
+        let mut passed = None;
+        // Exposures from here on belong to a delegate that is not used.
+        let mut settled = self.exposures.len();
+
+        for rule in self.rules(spec) {
+            self.conditions(rule, state)?;
+            settled = self.exposures.len();
+            if state.unsupported {
+                state.undelegated = Some(undelegated(used.as_ref(), settled));
+                return Ok(());
+            }
+            if !state.passes || !self.passes_rollout(rule) {
+                continue;
+            }
+            let Some(delegate) = rule.delegate else {
+                parts.push((rule.value, rule.id));
+                passed = Some(true);
+                continue;
+            };
+            let from = self.exposures.len() as u32;
+            self.deeper(|evaluator| evaluator.spec(delegate, state))?;
+            if passed.is_some() || state.unsupported {
+                continue;
+            }
+            if let Returned::One(value) = state.value {
+                parts.push((value, rule.id));
+            }
+            settled = self.exposures.len();
+            passed = Some(state.passes);
+            used = Some(Used {
+                delegate,
+                rule: rule.id,
+                group: state.group,
+                explicit: state.explicit,
+                is_group: rule.is_group,
+                passes: state.passes,
+                exposures: Undelegated { from, to: settled as u32 },
+            });
+        }
+        self.exposures.truncate(settled);
+
+        parts.push((spec.default_value, StringId::DEFAULT));
+        state.value = Returned::Merged(parts);
+        state.undelegated = Some(undelegated(used.as_ref(), settled));
+        state.is_active = spec.is_active.unwrap_or(false);
+        state.passes = passed.unwrap_or(false);
+        state.rule = StringId::DEFAULT;
+        state.delegate = None;
+        state.group = None;
+        state.explicit = None;
+        state.is_group = false;
+        if let Some(used) = used {
+            state.passes = used.passes;
+            state.rule = used.rule;
+            state.delegate = Some(used.delegate);
+            state.group = used.group;
+            state.explicit = used.explicit;
+            state.is_group = used.is_group;
+        }
+        Ok(())
+    }
+}
+
+fn undelegated(used: Option<&Used>, settled: usize) -> Undelegated {
+    used.map_or(Undelegated { from: settled as u32, to: settled as u32 }, |used| used.exposures)
+}

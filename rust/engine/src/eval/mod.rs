@@ -1,0 +1,232 @@
+//! Evaluation: a pure function of ruleset, user and time.
+
+mod condition;
+mod layer;
+
+use smallvec::SmallVec;
+
+use crate::evaluation::{Evaluation, Exposures, Reason, Returned, Undelegated};
+use crate::ruleset::{JsonKind, Rule, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId};
+use crate::user::UserView;
+
+/// How many nested gates and delegates may stand below the spec that is checked.
+pub const MAX_DEPTH: u32 = 64;
+
+/// Everything a check depends on besides the spec.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The user.
+    pub user: UserView<'a>,
+    /// Attributes of the application, found where a user has none of that name: only its `custom` map
+    /// is looked at.
+    pub global: UserView<'a>,
+    /// The application's tier, for users who bring no environment.
+    pub tier: Option<&'a str>,
+    /// Milliseconds since the epoch. Looked at only if [`Ruleset::uses_time`].
+    pub now: i64,
+}
+
+/// Evaluates a spec for a user.
+#[must_use]
+pub fn evaluate(ruleset: &Ruleset, id: SpecId, input: &Input<'_>) -> Evaluation {
+    evaluate_at(ruleset, id, input, 0)
+}
+
+/// The result for a name that is not in the ruleset.
+#[must_use]
+pub fn unrecognized() -> Evaluation {
+    Evaluation::new(Reason::Unrecognized)
+}
+
+fn evaluate_at(ruleset: &Ruleset, id: SpecId, input: &Input<'_>, depth: u32) -> Evaluation {
+    let mut evaluator = Evaluator {
+        ruleset,
+        input,
+        depth,
+        exposures: Exposures::new(),
+        memo: SmallVec::new(),
+        id_list_lookup: false,
+    };
+    let mut state = State::default();
+    match evaluator.spec(id, &mut state) {
+        Ok(()) => evaluator.finish(id, state),
+        Err(TooDeep) => Evaluation::new(Reason::TooDeep),
+    }
+}
+
+/// The check as a whole fails: there is no sensible part of a cycle.
+struct TooDeep;
+
+type Outcome = Result<(), TooDeep>;
+
+/// A gate that was already evaluated within this check.
+struct Remembered {
+    gate: SpecId,
+    passes: bool,
+    rule: StringId,
+    /// Its own exposures, from and to.
+    exposures: (u32, u32),
+}
+
+/// The result while it grows. A delegate goes on in the state of the rule that delegates, and what is
+/// left when an evaluation is unsupported is returned, so this is one state and not a value per step.
+#[derive(Debug)]
+struct State {
+    passes: bool,
+    value: Returned,
+    rule: StringId,
+    group: Option<StringId>,
+    id_type: Option<StringId>,
+    version: Option<u32>,
+    delegate: Option<SpecId>,
+    explicit: Option<SpecId>,
+    is_group: bool,
+    is_active: bool,
+    in_layer: bool,
+    unsupported: bool,
+    undelegated: Option<Undelegated>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            passes: false,
+            value: Returned::Nothing,
+            rule: StringId::EMPTY,
+            group: None,
+            id_type: None,
+            version: None,
+            delegate: None,
+            explicit: None,
+            is_group: false,
+            is_active: false,
+            in_layer: false,
+            unsupported: false,
+            undelegated: None,
+        }
+    }
+}
+
+struct Evaluator<'r, 'u> {
+    ruleset: &'r Ruleset,
+    input: &'u Input<'u>,
+    depth: u32,
+    exposures: Exposures,
+    memo: SmallVec<[Remembered; 4]>,
+    id_list_lookup: bool,
+}
+
+impl<'r> Evaluator<'r, '_> {
+    fn finish(self, id: SpecId, state: State) -> Evaluation {
+        let reason = if state.unsupported { Reason::Unsupported } else { Reason::Recognized };
+        let mut undelegated = state.undelegated;
+        if undelegated.is_none() && self.ruleset.spec(id).kind == SpecKind::Layer && !self.exposures.is_empty() {
+            let all = self.exposures.len() as u32;
+            undelegated = Some(Undelegated { from: all, to: all });
+        }
+        Evaluation {
+            reason,
+            passes: state.passes,
+            value: state.value,
+            rule: state.rule,
+            group: state.group,
+            id_type: state.id_type,
+            version: state.version,
+            delegate: state.delegate,
+            explicit: state.explicit,
+            is_group: state.is_group,
+            is_active: state.is_active,
+            in_layer: state.in_layer,
+            id_list_lookup: self.id_list_lookup,
+            exposures: self.exposures,
+            undelegated,
+        }
+    }
+
+    fn spec(&mut self, id: SpecId, state: &mut State) -> Outcome {
+        let spec = self.ruleset.spec(id);
+        state.id_type = state.id_type.or(Some(spec.id_type));
+        state.version = state.version.or(spec.version);
+        state.is_active = spec.is_active.unwrap_or(state.is_active);
+        state.in_layer = spec.in_layer.unwrap_or(state.in_layer);
+        if spec.explicit_parameters.is_some() {
+            state.explicit = Some(id);
+        }
+        if spec.off {
+            self.default(spec, state);
+            return Ok(());
+        }
+        if spec.merges_rules {
+            return self.merged_layer(spec, state);
+        }
+        for rule in self.rules(spec) {
+            self.conditions(rule, state)?;
+            if state.unsupported {
+                return Ok(());
+            }
+            if !state.passes {
+                continue;
+            }
+            if let Some(delegate) = rule.delegate {
+                return self.delegate(delegate, state);
+            }
+            if self.passes_rollout(rule) {
+                state.passes = rule.passes;
+                state.value = self.returned(rule.value);
+            } else {
+                state.passes = spec.default_passes;
+                state.value = self.returned(spec.default_value);
+            }
+            state.rule = rule.id;
+            state.group = rule.group;
+            state.is_group = rule.is_group;
+            state.is_active = spec.is_active.unwrap_or(false);
+            return Ok(());
+        }
+        self.default(spec, state);
+        Ok(())
+    }
+
+    fn default(&self, spec: &Spec, state: &mut State) {
+        state.passes = spec.default_passes;
+        state.value = self.returned(spec.default_value);
+        state.rule = if spec.enabled { StringId::DEFAULT } else { StringId::DISABLED };
+    }
+
+    fn delegate(&mut self, delegate: SpecId, state: &mut State) -> Outcome {
+        state.undelegated =
+            Some(Undelegated { from: self.exposures.len() as u32, to: u32::MAX });
+        self.deeper(|evaluator| evaluator.spec(delegate, state))?;
+        state.explicit = self.ruleset.spec(delegate).explicit_parameters.as_ref().map(|_| delegate);
+        state.delegate = Some(delegate);
+        Ok(())
+    }
+
+    fn deeper<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, TooDeep>) -> Result<T, TooDeep> {
+        if self.depth >= MAX_DEPTH {
+            return Err(TooDeep);
+        }
+        self.depth += 1;
+        let result = step(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn rules(&self, spec: &Spec) -> &'r [Rule] {
+        &self.ruleset.rules[spec.rules.start as usize..spec.rules.end as usize]
+    }
+
+    fn passes_rollout(&self, rule: &Rule) -> bool {
+        let mut scratch = SmallVec::new();
+        rule.rollout.passes(|| self.unit_text(rule.unit, &mut scratch))
+    }
+
+    /// Booleans and null are no value; arrays, strings and numbers are an empty object, which whoever
+    /// builds the value makes of them.
+    fn returned(&self, id: ValueId) -> Returned {
+        match self.ruleset.value(id).kind {
+            JsonKind::Object | JsonKind::Other => Returned::One(id),
+            JsonKind::True | JsonKind::False | JsonKind::Null => Returned::Nothing,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What an evaluation comes to: ids into the ruleset, no text.
+
+use smallvec::SmallVec;
+
+use crate::ruleset::{Ruleset, SpecId, StringId, ValueId};
+
+/// A nested gate that was met on the way, in the order met; duplicates are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecondaryExposure {
+    /// Name of the gate.
+    pub gate: StringId,
+    /// Its value, before a `fail_gate` turns it round.
+    pub value: bool,
+    /// The rule that decided it.
+    pub rule: StringId,
+}
+
+/// The secondary exposures of one evaluation.
+pub type Exposures = SmallVec<[SecondaryExposure; 8]>;
+
+/// How an evaluation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The spec was found and evaluated.
+    Recognized,
+    /// There is no such spec.
+    Unrecognized,
+    /// A condition is of a kind or has an operator that is not supported; the result is what was left
+    /// at that point, as in the reference.
+    Unsupported,
+    /// More nested gates and delegates than [`crate::MAX_DEPTH`]: a cycle, most likely.
+    TooDeep,
+}
+
+/// A config or layer value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Returned {
+    /// No value: unknown, unsupported, or the value is a boolean or null.
+    Nothing,
+    /// One value.
+    One(ValueId),
+    /// The values of several rules, each with the id of the rule that owns it: of a parameter in more
+    /// than one, the first counts.
+    Merged(SmallVec<[(ValueId, StringId); 4]>),
+}
+
+/// The exposures of a layer that count for parameters its experiment does not set: all but those from
+/// `from` to `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Undelegated {
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+}
+
+/// The result of one check.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// How it ended.
+    pub reason: Reason,
+    /// The value of a gate.
+    pub passes: bool,
+    /// The value of a config or layer.
+    pub value: Returned,
+    /// The rule that decided.
+    pub rule: StringId,
+    /// Its group, if it has one.
+    pub group: Option<StringId>,
+    /// The spec's id type.
+    pub id_type: Option<StringId>,
+    /// The spec's version.
+    pub version: Option<u32>,
+    /// The experiment a layer took its value from.
+    pub delegate: Option<SpecId>,
+    /// The spec whose explicit parameters count.
+    pub explicit: Option<SpecId>,
+    /// True if the deciding rule is a group of an experiment.
+    pub is_group: bool,
+    /// True if the experiment is running.
+    pub is_active: bool,
+    /// True if the experiment lives in a layer.
+    pub in_layer: bool,
+    /// True if membership of an ID list was looked up.
+    pub id_list_lookup: bool,
+    /// Nested gates that were met.
+    pub exposures: Exposures,
+    pub(crate) undelegated: Option<Undelegated>,
+}
+
+impl Evaluation {
+    pub(crate) fn new(reason: Reason) -> Self {
+        Self {
+            reason,
+            passes: false,
+            value: Returned::Nothing,
+            rule: StringId::EMPTY,
+            group: None,
+            id_type: None,
+            version: None,
+            delegate: None,
+            explicit: None,
+            is_group: false,
+            is_active: false,
+            in_layer: false,
+            id_list_lookup: false,
+            exposures: Exposures::new(),
+            undelegated: None,
+        }
+    }
+
+    /// The exposures that count for a layer's parameters outside its experiment. None where the
+    /// evaluation ended before they were known.
+    #[must_use]
+    pub fn undelegated_exposures(&self) -> Option<impl Iterator<Item = &SecondaryExposure>> {
+        self.undelegated.map(|cut| {
+            let (from, to) = (cut.from as usize, (cut.to as usize).min(self.exposures.len()));
+            self.exposures[..from].iter().chain(&self.exposures[to.max(from)..])
+        })
+    }
+
+    /// Which of the merged values holds a parameter, and the rule that owns it.
+    #[must_use]
+    pub fn find_parameter(&self, ruleset: &Ruleset, name: &str) -> Option<(ValueId, StringId)> {
+        let holds = |id: ValueId| ruleset.value(id).keys.iter().any(|&key| ruleset.string(key) == name);
+        match &self.value {
+            Returned::Nothing => None,
+            Returned::One(id) => holds(*id).then_some((*id, self.rule)),
+            Returned::Merged(parts) => parts.iter().find(|(id, _)| holds(*id)).copied(),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The little JSON that is neither payload nor result: writing strings, checking objects.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+
+use crate::wire::{Map, Text};
+
+/// Appends `text` as a JSON string.
+pub(crate) fn write_json_string(out: &mut String, text: &str) {
+    // Writing a string to memory cannot fail.
+    if let Ok(json) = serde_json::to_string(text) {
+        out.push_str(&json);
+    }
+}
+
+/// Names of a JSON object's members.
+///
+/// Skipping over raw JSON leaves escapes and numbers unread, so that an unpaired surrogate or `1e999`
+/// would only be found when a value is used. This reads every token.
+pub(crate) fn member_names(json: &str) -> Result<Vec<Text<'_>>, serde_json::Error> {
+    serde_json::from_str::<Map<'_, Checked>>(json)
+        .map(|members| members.0.into_iter().map(|(name, Checked)| name).collect())
+}
+
+/// Reads any JSON value and keeps nothing.
+pub(crate) struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CheckedVisitor)
+    }
+}
+
+struct CheckedVisitor;
+
+impl<'de> Visitor<'de> for CheckedVisitor {
+    type Value = Checked;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_unit<E>(self) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Checked, A::Error> {
+        while seq.next_element::<Checked>()?.is_some() {}
+        Ok(Checked)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
+        while map.next_key::<Checked>()?.is_some() {
+            map.next_value::<Checked>()?;
+        }
+        Ok(Checked)
+    }
+}
+
+/// What kind of JSON value a text starts with, for error messages.
+pub(crate) fn describe(json: &str) -> String {
+    match json.trim_start().as_bytes().first() {
+        None => "nothing".to_owned(),
+        Some(b'{') => "an object".to_owned(),
+        Some(b'[') => "an array".to_owned(),
+        Some(b'"') => "a string".to_owned(),
+        Some(b'n') => "null".to_owned(),
+        Some(b't' | b'f') => "a boolean".to_owned(),
+        Some(b'-' | b'0'..=b'9') => {
+            let number: String = json.trim().chars().take(40).collect();
+            format!("the number {number}")
+        }
+        Some(b'<') => "markup (an HTML or XML page?)".to_owned(),
+        Some(_) => "something that is not JSON".to_owned(),
+    }
+}
+

@@ -1,0 +1,60 @@
+//! Compiles Statsig config specs to an immutable ruleset and evaluates users against it.
+//!
+//! ```text
+//! bytes ── compile ──▶ Ruleset ── evaluate(user, now) ──▶ Evaluation
+//! ```
+//!
+//! * [`compile`] reads a payload of either format, v1 (arrays, inline conditions) or v2 (maps and a
+//!   `condition_map`), and does everything that does not depend on the user: operands are parsed,
+//!   names become ids, salts are hashed as far as they go. A fault in one spec drops that spec.
+//! * [`PackedUser`] is a user, converted once into one buffer.
+//! * [`evaluate`] is a pure function of ruleset, user and time: no clock, no network, no globals, no
+//!   threads. It returns ids; [`Ruleset`] has the text behind them.
+//!
+//! The reference for every result is Statsig's own server core.
+//!
+//! ```
+//! use statsig_engine::{Compiled, Input, PackedUser, SpecKind, StandardField, UserBuilder, compile, evaluate};
+//!
+//! let payload = br#"{
+//!     "has_updates": true, "time": 1, "condition_map": {"everyone": {"type": "public", "idType": "userID"}},
+//!     "feature_gates": {"new_search": {
+//!         "type": "feature_gate", "entity": "feature_gate", "salt": "a", "idType": "userID",
+//!         "enabled": true, "defaultValue": false,
+//!         "rules": [{"name": "half", "id": "half", "salt": "b", "idType": "userID", "passPercentage": 50,
+//!                    "conditions": ["everyone"], "returnValue": true}]}},
+//!     "dynamic_configs": {}, "layer_configs": {}, "experiment_to_layer": {}}"#;
+//! let Compiled::Ruleset(ruleset) = compile(payload)? else { panic!("has_updates is true") };
+//!
+//! let mut builder = UserBuilder::new();
+//! builder.standard(StandardField::UserId, "user-42");
+//! let (user, nobody) = (builder.finish(), PackedUser::default());
+//! let input = Input { user: user.view(), global: nobody.view(), tier: None, now: 0 };
+//!
+//! let gate = ruleset.find(SpecKind::Gate, "new_search").expect("it is in the payload");
+//! let evaluation = evaluate(&ruleset, gate, &input);
+//! assert_eq!(ruleset.string(evaluation.rule), "half");
+//! # Ok::<(), statsig_engine::LoadError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod bucket;
+mod compare;
+mod compile;
+mod error;
+mod eval;
+mod evaluation;
+mod json;
+mod ruleset;
+mod sha256;
+mod user;
+mod value;
+mod wire;
+
+pub use compile::{Compiled, compile};
+pub use error::LoadError;
+pub use eval::{Input, MAX_DEPTH, evaluate, unrecognized};
+pub use evaluation::{Evaluation, Exposures, Reason, Returned, SecondaryExposure};
+pub use ruleset::{Format, Issue, JsonKind, JsonValue, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId};
+pub use user::{Attribute, AttributeMap, Layout, PackedUser, StandardField, UserBuilder, UserView};
+pub use value::{Array, Object, Value};

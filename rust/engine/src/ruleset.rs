@@ -1,0 +1,388 @@
+//! The compiled payload: immutable, flat tables and 32-bit ids.
+
+use fancy_regex::Regex;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+use std::ops::Range;
+
+use crate::bucket::Rollout;
+use crate::compare::arrays::ArrayTest;
+use crate::compare::equal::EqualOperand;
+use crate::compare::numbers::Order;
+use crate::compare::strings::{Place, TextSet};
+use crate::compare::times::TimeTest;
+use crate::compare::versions::{Version, VersionTest};
+use crate::sha256::Prefix;
+use crate::user::{Key, PackedUser, StandardField};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $visibility:vis $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        $visibility struct $name(pub(crate) u32);
+
+        impl $name {
+            /// Position in its table.
+            #[must_use]
+            $visibility fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A gate, dynamic config, experiment or layer.
+    pub SpecId,
+    /// A return or default value.
+    pub ValueId,
+    /// A name, rule id, group name or id type.
+    pub StringId,
+    /// What a rule hashes.
+    pub(crate) UnitId,
+    /// A condition.
+    pub(crate) ConditionId,
+}
+
+impl ConditionId {
+    /// A rule names a condition that the payload does not have.
+    pub(crate) const DANGLING: Self = Self(u32::MAX);
+}
+
+impl StringId {
+    /// The rule id of an evaluation no rule decided, such as that of an unknown gate.
+    pub const EMPTY: Self = Self(0);
+    /// The rule id where no rule matched.
+    pub const DEFAULT: Self = Self(1);
+    /// The rule id where no rule matched and the spec is switched off.
+    pub const DISABLED: Self = Self(2);
+    pub(crate) const PREDEFINED: [&'static str; 3] = ["", "default", "disabled"];
+}
+
+/// The three name spaces of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SpecKind {
+    /// Gates, segments and holdouts.
+    Gate,
+    /// Dynamic configs, experiments and autotunes.
+    Config,
+    /// Layers.
+    Layer,
+}
+
+/// How the payload was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Arrays of specs with inline conditions.
+    V1,
+    /// Maps of specs and a `condition_map`.
+    V2,
+}
+
+/// What a JSON value is, as far as evaluation cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonKind {
+    /// `true`
+    True,
+    /// `false`
+    False,
+    /// `null`
+    Null,
+    /// An object: the only kind that is a config value as it stands.
+    Object,
+    /// An array, string or number: an empty object as a config value.
+    Other,
+}
+
+/// A return or default value.
+#[derive(Debug)]
+pub struct JsonValue {
+    pub(crate) kind: JsonKind,
+    pub(crate) json: Box<str>,
+    /// Names of an object's members.
+    pub(crate) keys: Box<[StringId]>,
+}
+
+impl JsonValue {
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> JsonKind {
+        self.kind
+    }
+
+    /// The JSON text as it stands in the payload.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+}
+
+/// A compiled gate, dynamic config, experiment or layer.
+#[derive(Debug)]
+pub struct Spec {
+    pub(crate) name: StringId,
+    pub(crate) kind: SpecKind,
+    pub(crate) entity: StringId,
+    pub(crate) id_type: StringId,
+    pub(crate) version: Option<u32>,
+    pub(crate) rules: Range<u32>,
+    pub(crate) default_value: ValueId,
+    pub(crate) default_passes: bool,
+    pub(crate) enabled: bool,
+    /// v1 only: a spec that is off answers before its rules are looked at.
+    pub(crate) off: bool,
+    pub(crate) is_active: Option<bool>,
+    pub(crate) in_layer: Option<bool>,
+    pub(crate) explicit_parameters: Option<Box<[StringId]>>,
+    pub(crate) merges_rules: bool,
+}
+
+impl Spec {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> StringId {
+        self.name
+    }
+
+    /// Its name space.
+    #[must_use]
+    pub fn kind(&self) -> SpecKind {
+        self.kind
+    }
+
+    /// `feature_gate`, `segment`, `holdout`, `experiment` and so on.
+    #[must_use]
+    pub fn entity(&self) -> StringId {
+        self.entity
+    }
+}
+
+/// A compiled rule.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) id: StringId,
+    pub(crate) group: Option<StringId>,
+    pub(crate) conditions: Range<u32>,
+    pub(crate) rollout: Rollout,
+    pub(crate) unit: UnitId,
+    pub(crate) value: ValueId,
+    pub(crate) delegate: Option<SpecId>,
+    pub(crate) passes: bool,
+    pub(crate) is_group: bool,
+    /// No condition can add an exposure, be unsupported or mark the reason: the first that fails decides.
+    pub(crate) pure: bool,
+}
+
+/// What is hashed for a rule or bucket.
+#[derive(Debug)]
+pub(crate) enum Unit {
+    UserId,
+    /// A custom id: the exact key, then its lower-case form where that is another one.
+    Custom(Key, Option<Key>),
+}
+
+/// A user field, with everything its look-up needs.
+#[derive(Debug)]
+pub(crate) struct Field {
+    /// Looked at first, and taken if it is not empty.
+    pub(crate) standard: Option<StandardField>,
+    pub(crate) exact: Key,
+    pub(crate) lower: Option<Key>,
+    /// Looked at last, and taken even if empty.
+    pub(crate) alias: Option<StandardField>,
+}
+
+/// A nested gate.
+#[derive(Debug)]
+pub(crate) struct GateRef {
+    pub(crate) name: StringId,
+    pub(crate) spec: Option<SpecId>,
+    pub(crate) is_segment: bool,
+}
+
+/// Where the value of a condition comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Field(Box<Field>),
+    Environment { exact: Key, lower: Box<str> },
+    UnitId(UnitId),
+    Bucket { prefix: Box<Prefix>, unit: UnitId },
+    Now,
+    App,
+    Group(Option<SpecId>),
+    Nothing,
+}
+
+/// What the value is tested for, with operands prepared.
+#[derive(Debug)]
+pub(crate) enum Test {
+    Constant(bool),
+    Number(Order, f64),
+    Version(VersionTest, Version),
+    Member { set: TextSet, fold_case: bool, expected: bool },
+    Part { parts: TextSet, place: Place, expected: bool },
+    Regex(Box<Regex>),
+    Time(TimeTest, i64),
+    Equal { operand: EqualOperand, expected: bool },
+    Array(ArrayTest, TextSet),
+    /// No ID list is loaded, so nothing is in one; looking marks the reason.
+    IdList { expected: bool },
+}
+
+/// A compiled condition.
+#[derive(Debug)]
+pub(crate) enum Condition {
+    Public,
+    Gate { gate: GateRef, expected: bool },
+    /// v1 only: one of several gates has the expected value.
+    AnyGate { gates: Box<[GateRef]>, expected: bool },
+    Compare { source: Source, test: Test },
+    Unsupported,
+}
+
+/// Something in the payload that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    /// Where it stands.
+    pub kind: SpecKind,
+    /// Name of the spec that was dropped.
+    pub name: String,
+    /// Why.
+    pub message: String,
+}
+
+/// Frozen name → spec table of one name space.
+#[derive(Debug, Default)]
+pub(crate) struct Names(HashTable<SpecId>);
+
+fn hash(name: &str) -> u64 {
+    FixedState::default().hash_one(name)
+}
+
+impl Names {
+    pub(crate) fn new<'a>(ids: &[SpecId], name: impl Fn(SpecId) -> &'a str) -> Self {
+        let mut table = HashTable::with_capacity(ids.len());
+        for &id in ids {
+            table.insert_unique(hash(name(id)), id, |&id| hash(name(id)));
+        }
+        Self(table)
+    }
+
+    fn get<'a>(&self, wanted: &str, name: impl Fn(SpecId) -> &'a str) -> Option<SpecId> {
+        self.0.find(hash(wanted), |&id| name(id) == wanted).copied()
+    }
+}
+
+/// A payload, compiled. It never changes; an update replaces it whole.
+#[derive(Debug)]
+pub struct Ruleset {
+    pub(crate) format: Format,
+    pub(crate) time: u64,
+    pub(crate) checksum: Option<Box<str>>,
+    pub(crate) default_environment: Option<Box<str>>,
+    /// The app id as a user attribute, so that any JSON works as a value.
+    pub(crate) app_id: PackedUser,
+    pub(crate) gates: Names,
+    pub(crate) configs: Names,
+    pub(crate) layers: Names,
+    pub(crate) specs: Box<[Spec]>,
+    pub(crate) rules: Box<[Rule]>,
+    pub(crate) rule_conditions: Box<[ConditionId]>,
+    pub(crate) conditions: Box<[Condition]>,
+    pub(crate) units: Box<[Unit]>,
+    pub(crate) values: Box<[JsonValue]>,
+    pub(crate) strings: Box<[Box<str>]>,
+    pub(crate) issues: Box<[Issue]>,
+    pub(crate) uses_time: bool,
+}
+
+impl Ruleset {
+    /// When the project was last changed, ms since the epoch (the payload's `time`).
+    #[must_use]
+    pub fn time(&self) -> u64 {
+        self.time
+    }
+
+    /// How the payload was written.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The payload's checksum, if it has one that is not empty.
+    #[must_use]
+    pub fn checksum(&self) -> Option<&str> {
+        self.checksum.as_deref()
+    }
+
+    /// The tier of users who bring none, where the application set none either.
+    #[must_use]
+    pub fn default_environment(&self) -> Option<&str> {
+        self.default_environment.as_deref()
+    }
+
+    /// The specs that were dropped, and why.
+    #[must_use]
+    pub fn issues(&self) -> &[Issue] {
+        &self.issues
+    }
+
+    /// True if any condition looks at the current time.
+    #[must_use]
+    pub fn uses_time(&self) -> bool {
+        self.uses_time
+    }
+
+    /// Every spec, gates first, then configs, then layers, each in the payload's order.
+    #[must_use]
+    pub fn specs(&self) -> &[Spec] {
+        &self.specs
+    }
+
+    /// Every value, by [`ValueId`].
+    #[must_use]
+    pub fn values(&self) -> &[JsonValue] {
+        &self.values
+    }
+
+    /// Finds a spec by name.
+    #[must_use]
+    pub fn find(&self, kind: SpecKind, name: &str) -> Option<SpecId> {
+        let names = match kind {
+            SpecKind::Gate => &self.gates,
+            SpecKind::Config => &self.configs,
+            SpecKind::Layer => &self.layers,
+        };
+        names.get(name, |id| self.string(self.spec(id).name))
+    }
+
+    /// A spec.
+    #[must_use]
+    pub fn spec(&self, id: SpecId) -> &Spec {
+        &self.specs[id.index()]
+    }
+
+    /// A value.
+    #[must_use]
+    pub fn value(&self, id: ValueId) -> &JsonValue {
+        &self.values[id.index()]
+    }
+
+    /// How many strings there are: every [`StringId`] is below it.
+    #[must_use]
+    pub fn string_count(&self) -> usize {
+        self.strings.len()
+    }
+
+    /// A string.
+    #[must_use]
+    pub fn string(&self, id: StringId) -> &str {
+        &self.strings[id.index()]
+    }
+
+    /// The parameters a spec sets itself, if it says so.
+    pub fn explicit_parameters(&self, id: SpecId) -> Option<impl Iterator<Item = &str>> {
+        self.spec(id).explicit_parameters.as_ref().map(|names| names.iter().map(|&name| self.string(name)))
+    }
+}

@@ -1,0 +1,422 @@
+//! The user: every attribute converted once into one packed buffer.
+//!
+//! A [`PackedUser`] is built by a [`UserBuilder`] from whatever the caller has; evaluation reads it
+//! through a [`UserView`], which can also stand for a bare user id with no allocation at all.
+
+use crate::json::write_json_string;
+use crate::value::{Array, Object, Value};
+
+/// The user fields that are not in a map, in the order of [`StandardField`].
+pub(crate) const STANDARD_FIELDS: usize = 7;
+
+/// A user field of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandardField {
+    /// `userID`
+    UserId,
+    /// `email`
+    Email,
+    /// `ip`
+    Ip,
+    /// `userAgent`
+    UserAgent,
+    /// `country`
+    Country,
+    /// `locale`
+    Locale,
+    /// `appVersion`
+    AppVersion,
+}
+
+/// A map of user attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributeMap {
+    /// `custom`
+    Custom,
+    /// `customIDs`
+    CustomIds,
+    /// `privateAttributes`
+    Private,
+    /// `statsigEnvironment`
+    Environment,
+}
+
+const MAPS: usize = 4;
+
+/// A stretch of the packed text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    const ABSENT: Self = Self { start: 0, len: u32::MAX };
+
+    pub(crate) fn text(self, text: &str) -> &str {
+        &text[self.start as usize..][..self.len as usize]
+    }
+}
+
+/// A run of entries.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Run {
+    first: u32,
+    len: u32,
+}
+
+impl Run {
+    pub(crate) fn of(self, entries: &[Entry]) -> &[Entry] {
+        &entries[self.first as usize..][..self.len as usize]
+    }
+}
+
+/// One value in packed form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Node {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(Span),
+    Array { json: Span, items: Run },
+    Object { members: Run },
+}
+
+/// A named value; array elements have an empty name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    tag: u64,
+    key: Span,
+    node: Node,
+}
+
+/// Length and first seven bytes of a key: unequal tags mean unequal keys, and for keys of up to seven
+/// bytes equal tags mean equal keys.
+pub(crate) fn key_tag(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let mut tag = [0; 8];
+    let head = bytes.len().min(7);
+    tag[..head].copy_from_slice(&bytes[..head]);
+    tag[7] = bytes.len().min(255) as u8;
+    u64::from_le_bytes(tag)
+}
+
+/// A key to look for, with its tag.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    tag: u64,
+    name: Box<str>,
+}
+
+impl Key {
+    pub(crate) fn new(name: &str) -> Self {
+        Self { tag: key_tag(name), name: name.into() }
+    }
+}
+
+/// Where things are in the packed text and entries.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    standard: [Span; STANDARD_FIELDS],
+    maps: [Run; MAPS],
+}
+
+impl Layout {
+    const EMPTY: Self = Self { standard: [Span::ABSENT; STANDARD_FIELDS], maps: [Run { first: 0, len: 0 }; MAPS] };
+
+    /// The layout of a user who is nothing but an id of `len` bytes.
+    #[must_use]
+    pub fn of_id(len: usize) -> Self {
+        let mut layout = Self::EMPTY;
+        layout.standard[0] = Span { start: 0, len: len as u32 };
+        layout
+    }
+}
+
+/// A user, owned.
+#[derive(Clone, Debug)]
+pub struct PackedUser {
+    // Growable, because giving back the slack would cost more than the slack does.
+    text: String,
+    entries: Vec<Entry>,
+    /// What lists and mappings among the attributes hold.
+    nested: Vec<Entry>,
+    layout: Layout,
+}
+
+impl PackedUser {
+    /// What evaluation reads.
+    #[must_use]
+    pub fn view(&self) -> UserView<'_> {
+        UserView { text: &self.text, entries: &self.entries, nested: &self.nested, layout: &self.layout }
+    }
+}
+
+impl Default for PackedUser {
+    fn default() -> Self {
+        UserBuilder::new().finish()
+    }
+}
+
+/// A user, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct UserView<'a> {
+    text: &'a str,
+    entries: &'a [Entry],
+    nested: &'a [Entry],
+    layout: &'a Layout,
+}
+
+impl<'a> UserView<'a> {
+    /// A user who is nothing but an id; `layout` is [`Layout::of_id`] of its length.
+    #[must_use]
+    pub fn of_id(id: &'a str, layout: &'a Layout) -> Self {
+        UserView { text: id, entries: &[], nested: &[], layout }
+    }
+
+    /// A standard field, or None if it was not given.
+    #[must_use]
+    pub fn standard(&self, field: StandardField) -> Option<&'a str> {
+        let span = self.layout.standard[field as usize];
+        if span.len == Span::ABSENT.len { None } else { Some(span.text(self.text)) }
+    }
+
+    pub(crate) fn attribute(&self, map: AttributeMap, key: &Key) -> Option<Value<'a>> {
+        find(self.layout.maps[map as usize].of(self.entries), self.text, key).map(|node| self.value(node))
+    }
+
+    /// Every entry of a map, in the order given.
+    pub fn attributes(&self, map: AttributeMap) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        let members = self.layout.maps[map as usize].of(self.entries);
+        Object { members, text: self.text, nested: self.nested }.iter()
+    }
+
+    fn value(&self, node: Node) -> Value<'a> {
+        resolve(node, self.text, self.nested)
+    }
+}
+
+fn find(entries: &[Entry], text: &str, key: &Key) -> Option<Node> {
+    entries
+        .iter()
+        .find(|entry| entry.tag == key.tag && (key.name.len() <= 7 || entry.key.text(text) == &*key.name))
+        .map(|entry| entry.node)
+}
+
+fn resolve<'a>(node: Node, text: &'a str, nested: &'a [Entry]) -> Value<'a> {
+    match node {
+        Node::Null => Value::Null,
+        Node::Bool(value) => Value::Bool(value),
+        Node::Int(value) => Value::Int(value),
+        Node::Float(value) => Value::Float(value),
+        Node::Text(span) => Value::Text(span.text(text)),
+        Node::Array { json, items } => {
+            Value::Array(Array { json: json.text(text), items: items.of(nested), text, nested })
+        }
+        Node::Object { members } => Value::Object(Object { members: members.of(nested), text, nested }),
+    }
+}
+
+impl<'a> Array<'a> {
+    /// The elements.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Value<'a>> + use<'a> {
+        let (text, nested) = (self.text, self.nested);
+        self.items.iter().map(move |entry| resolve(entry.node, text, nested))
+    }
+}
+
+impl<'a> Object<'a> {
+    /// The members.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        let (text, nested) = (self.text, self.nested);
+        self.members.iter().map(move |entry| (entry.key.text(text), resolve(entry.node, text, nested)))
+    }
+}
+
+/// An attribute with parts: what a list or mapping is built from.
+#[derive(Clone, Debug)]
+pub enum Attribute {
+    /// Null, or anything the reference does not take.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// An integer of 64 bits.
+    Int(i64),
+    /// A float, or an integer that needs more bits.
+    Float(f64),
+    /// Text.
+    Text(String),
+    /// A list.
+    Array(Vec<Attribute>),
+    /// A mapping; names are distinct.
+    Object(Vec<(String, Attribute)>),
+}
+
+/// Collects a user's attributes into one buffer.
+///
+/// Standard fields may come at any time. Maps come one after the other: [`UserBuilder::begin`] starts
+/// one, and what follows belongs to it until the next.
+#[derive(Debug)]
+pub struct UserBuilder {
+    text: String,
+    entries: Vec<Entry>,
+    nested: Vec<Entry>,
+    layout: Layout,
+    current: AttributeMap,
+}
+
+impl Default for UserBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl UserBuilder {
+    /// A user of whom nothing is known.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            text: String::new(),
+            entries: Vec::new(),
+            nested: Vec::new(),
+            layout: Layout::EMPTY,
+            current: AttributeMap::Custom,
+        }
+    }
+
+    /// Sets a standard field.
+    pub fn standard(&mut self, field: StandardField, value: &str) {
+        self.layout.standard[field as usize] = self.push_text(value);
+    }
+
+    /// Starts a map of about `len` attributes, replacing what it held.
+    pub fn begin(&mut self, map: AttributeMap, len: usize) {
+        self.current = map;
+        self.entries.reserve(len);
+        self.layout.maps[map as usize] = Run { first: self.entries.len() as u32, len: 0 };
+    }
+
+    /// Adds null.
+    pub fn null(&mut self, key: &str) {
+        self.push(key, Node::Null);
+    }
+
+    /// Adds a boolean.
+    pub fn bool(&mut self, key: &str, value: bool) {
+        self.push(key, Node::Bool(value));
+    }
+
+    /// Adds an integer.
+    pub fn int(&mut self, key: &str, value: i64) {
+        self.push(key, Node::Int(value));
+    }
+
+    /// Adds a float.
+    pub fn float(&mut self, key: &str, value: f64) {
+        self.push(key, Node::Float(value));
+    }
+
+    /// Adds text.
+    pub fn text(&mut self, key: &str, value: &str) {
+        let node = Node::Text(self.push_text(value));
+        self.push(key, node);
+    }
+
+    /// Adds any value.
+    pub fn attribute(&mut self, key: &str, value: &Attribute) {
+        let node = self.push_value(value);
+        self.push(key, node);
+    }
+
+    /// The packed user.
+    ///
+    /// # Panics
+    /// If the attributes hold 4 GiB of text or more.
+    #[must_use]
+    pub fn finish(self) -> PackedUser {
+        assert!(self.text.len() < u32::MAX as usize, "a user's attributes must be smaller than 4 GiB");
+        PackedUser { text: self.text, entries: self.entries, nested: self.nested, layout: self.layout }
+    }
+
+    fn push(&mut self, key: &str, node: Node) {
+        let entry = Entry { tag: key_tag(key), key: self.push_text(key), node };
+        self.entries.push(entry);
+        self.layout.maps[self.current as usize].len += 1;
+    }
+
+    fn push_text(&mut self, text: &str) -> Span {
+        let start = self.text.len() as u32;
+        self.text.push_str(text);
+        Span { start, len: text.len() as u32 }
+    }
+
+    fn push_value(&mut self, value: &Attribute) -> Node {
+        match value {
+            Attribute::Null => Node::Null,
+            Attribute::Bool(value) => Node::Bool(*value),
+            Attribute::Int(value) => Node::Int(*value),
+            Attribute::Float(value) => Node::Float(*value),
+            Attribute::Text(text) => Node::Text(self.push_text(text)),
+            Attribute::Array(items) => {
+                let start = self.text.len();
+                write_json(&mut self.text, value);
+                let json = Span { start: start as u32, len: (self.text.len() - start) as u32 };
+                Node::Array { json, items: self.push_run(items.iter().map(|item| ("", item))) }
+            }
+            Attribute::Object(members) => Node::Object {
+                members: self.push_run(members.iter().map(|(key, item)| (key.as_str(), item))),
+            },
+        }
+    }
+
+    /// Reserves the run first, so that what its values hold comes after it.
+    fn push_run<'a>(&mut self, members: impl ExactSizeIterator<Item = (&'a str, &'a Attribute)>) -> Run {
+        const BLANK: Entry = Entry { tag: 0, key: Span { start: 0, len: 0 }, node: Node::Null };
+        let (first, len) = (self.nested.len(), members.len());
+        self.nested.resize(first + len, BLANK);
+        for (index, (key, value)) in members.enumerate() {
+            let entry = Entry { tag: key_tag(key), key: self.push_text(key), node: self.push_value(value) };
+            self.nested[first + index] = entry;
+        }
+        Run { first: first as u32, len: len as u32 }
+    }
+}
+
+/// Compact JSON with sorted keys, as the reference prints a list attribute where text is wanted.
+fn write_json(out: &mut String, value: &Attribute) {
+    match value {
+        Attribute::Null => out.push_str("null"),
+        Attribute::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Attribute::Int(value) => out.push_str(&value.to_string()),
+        Attribute::Float(value) => match serde_json::Number::from_f64(*value) {
+            Some(number) => out.push_str(&number.to_string()),
+            None => out.push_str("null"),
+        },
+        Attribute::Text(text) => write_json_string(out, text),
+        Attribute::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_json(out, item);
+            }
+            out.push(']');
+        }
+        Attribute::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by(|(a, _), (b, _)| a.cmp(b));
+            out.push('{');
+            for (index, (key, item)) in members.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write_json_string(out, key);
+                out.push(':');
+                write_json(out, item);
+            }
+            out.push('}');
+        }
+    }
+}

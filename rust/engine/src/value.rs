@@ -1,0 +1,125 @@
+//! A user's value and its faces.
+//!
+//! An operator looks at the face it needs: the text, the number, the whole number, the time. "None"
+//! means that the value has no such face, and then the comparison is as with a missing value.
+
+use std::fmt::Write;
+
+use crate::compare::times;
+use crate::user::Entry;
+
+/// A borrowed attribute value.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// Null or absent: nothing tells them apart.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A 64-bit integer.
+    Int(i64),
+    /// A float, or an integer that does not fit into 64 bits.
+    Float(f64),
+    /// Text.
+    Text(&'a str),
+    /// A list.
+    Array(Array<'a>),
+    /// A mapping.
+    Object(Object<'a>),
+    /// The current time, ms since the epoch. It has only the whole-number face.
+    Now(i64),
+}
+
+/// A borrowed list.
+#[derive(Clone, Copy, Debug)]
+pub struct Array<'a> {
+    pub(crate) json: &'a str,
+    pub(crate) items: &'a [Entry],
+    pub(crate) text: &'a str,
+    pub(crate) nested: &'a [Entry],
+}
+
+/// A borrowed mapping.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'a> {
+    pub(crate) members: &'a [Entry],
+    pub(crate) text: &'a str,
+    pub(crate) nested: &'a [Entry],
+}
+
+/// Room for the text of a number or a lower-cased string: on the stack unless it is long.
+pub(crate) type Scratch = smallvec::SmallVec<[u8; 128]>;
+
+/// Integers up to this size are their own f64 text.
+const EXACT_IN_F64: u64 = 1 << 53;
+
+impl<'a> Value<'a> {
+    /// The text face; numbers are written into `scratch`.
+    pub(crate) fn text<'s>(self, scratch: &'s mut Scratch) -> Option<&'s str>
+    where
+        'a: 's,
+    {
+        match self {
+            Value::Text(text) => Some(text),
+            Value::Bool(true) => Some("true"),
+            Value::Bool(false) => Some("false"),
+            Value::Int(value) if value.unsigned_abs() <= EXACT_IN_F64 => Some(write(scratch, value)),
+            Value::Int(value) => Some(write(scratch, value as f64)),
+            // `Display` writes the shortest digits that round-trip and never an exponent.
+            Value::Float(value) => Some(write(scratch, value)),
+            Value::Array(array) => Some(array.json),
+            Value::Null | Value::Object(_) | Value::Now(_) => None,
+        }
+    }
+
+    pub(crate) fn number(self) -> Option<f64> {
+        match self {
+            Value::Int(value) => Some(value as f64),
+            Value::Float(value) => Some(value),
+            Value::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Milliseconds since the epoch, before the seconds rule of the user side.
+    pub(crate) fn time(self) -> Option<i64> {
+        match self {
+            Value::Int(value) | Value::Now(value) => Some(value),
+            Value::Float(value) if value.fract() == 0.0 => Some(value as i64),
+            Value::Text(text) => times::parse_user(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        matches!(self, Value::Null | Value::Now(_))
+    }
+}
+
+fn write(scratch: &mut Scratch, value: impl std::fmt::Display) -> &str {
+    struct Out<'s>(&'s mut Scratch);
+    impl Write for Out<'_> {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0.extend_from_slice(text.as_bytes());
+            Ok(())
+        }
+    }
+    scratch.clear();
+    // `Out` never fails, and what `Display` writes is UTF-8.
+    let _ = write!(Out(scratch), "{value}");
+    std::str::from_utf8(scratch).unwrap_or_default()
+}
+
+/// The full Unicode lower-case form, in `scratch` unless `text` already is its own.
+pub(crate) fn lower<'s>(text: &'s str, scratch: &'s mut Scratch) -> &'s str {
+    if text.is_ascii() {
+        if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return text;
+        }
+        scratch.clear();
+        scratch.extend(text.bytes().map(|byte| byte.to_ascii_lowercase()));
+    } else {
+        scratch.clear();
+        scratch.extend_from_slice(text.to_lowercase().as_bytes());
+    }
+    std::str::from_utf8(scratch).unwrap_or_default()
+}

@@ -1,0 +1,323 @@
+//! The payload as it is written: both formats, mirrored and nothing else.
+//!
+//! Text is borrowed from the payload wherever it holds no escapes, and every spec stays unread JSON
+//! until it is compiled, so that a fault in one cannot spoil the others.
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize as Derive;
+use serde_json::value::RawValue;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::compile::optional;
+use crate::error::LoadError;
+use crate::json::member_names;
+use crate::ruleset::SpecKind;
+
+/// Text borrowed from the payload unless it holds escapes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// An object as a list of its members, in the order written.
+#[derive(Clone, Debug)]
+pub(crate) struct Map<'a, V>(pub(crate) Vec<(Text<'a>, V)>);
+
+impl<V> Default for Map<'_, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Map<'a, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for MembersVisitor<V> {
+            type Value = Map<'de, V>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Map(members))
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
+    }
+}
+
+/// The top level. Everything is raw so that each fault can be reported with the field's name.
+#[derive(Derive, Debug)]
+pub(crate) struct Payload<'a> {
+    #[serde(borrow)]
+    pub(crate) has_updates: Option<&'a RawValue>,
+    pub(crate) time: Option<&'a RawValue>,
+    pub(crate) checksum: Option<&'a RawValue>,
+    pub(crate) feature_gates: Option<&'a RawValue>,
+    pub(crate) dynamic_configs: Option<&'a RawValue>,
+    pub(crate) layer_configs: Option<&'a RawValue>,
+    pub(crate) condition_map: Option<&'a RawValue>,
+    pub(crate) experiment_to_layer: Option<&'a RawValue>,
+    pub(crate) company_id: Option<&'a RawValue>,
+    pub(crate) response_format: Option<&'a RawValue>,
+    pub(crate) app_id: Option<&'a RawValue>,
+    pub(crate) default_environment: Option<&'a RawValue>,
+    pub(crate) diagnostics: Option<&'a RawValue>,
+    pub(crate) sdk_configs: Option<&'a RawValue>,
+    pub(crate) sdk_flags: Option<&'a RawValue>,
+    pub(crate) id_lists: Option<&'a RawValue>,
+    pub(crate) sdk_keys_to_app_ids: Option<&'a RawValue>,
+    pub(crate) hashed_sdk_keys_to_app_ids: Option<&'a RawValue>,
+}
+
+/// What a spec is, in either format. `C` is how its rules name their conditions: a key of
+/// `condition_map` (v2) or the condition itself (v1).
+#[derive(Derive, Debug)]
+#[serde(rename_all = "camelCase", bound(deserialize = "C: Deserialize<'de>"))]
+pub(crate) struct Spec<'a, C> {
+    #[serde(borrow, rename = "type")]
+    pub(crate) _kind: Text<'a>,
+    pub(crate) salt: Text<'a>,
+    pub(crate) default_value: ReturnValue<'a>,
+    /// Required in v2; absent means false in v1.
+    pub(crate) enabled: Option<bool>,
+    pub(crate) rules: Vec<Rule<'a, C>>,
+    pub(crate) id_type: Text<'a>,
+    pub(crate) entity: Text<'a>,
+    pub(crate) is_active: Option<bool>,
+    pub(crate) has_shared_params: Option<bool>,
+    pub(crate) explicit_parameters: Option<Vec<Text<'a>>>,
+    pub(crate) version: Option<u32>,
+    #[serde(rename = "targetAppIDs")]
+    pub(crate) _target_app_ids: Option<Vec<Text<'a>>>,
+    #[serde(rename = "forwardAllExposures")]
+    pub(crate) _forward_all_exposures: Option<bool>,
+    pub(crate) use_new_layer_eval: Option<bool>,
+    #[serde(rename = "fieldsUsed")]
+    pub(crate) _fields_used: Option<Vec<Text<'a>>>,
+    #[serde(rename = "checksum")]
+    pub(crate) _checksum: Option<Text<'a>>,
+}
+
+/// A rule of a spec.
+#[derive(Derive, Debug)]
+#[serde(rename_all = "camelCase", bound(deserialize = "C: Deserialize<'de>"))]
+pub(crate) struct Rule<'a, C> {
+    #[serde(borrow, rename = "name")]
+    pub(crate) _name: Text<'a>,
+    pub(crate) id: Text<'a>,
+    pub(crate) pass_percentage: f64,
+    /// Required in v2; absent means none in v1.
+    pub(crate) conditions: Option<Vec<C>>,
+    pub(crate) return_value: ReturnValue<'a>,
+    pub(crate) id_type: Text<'a>,
+    pub(crate) salt: Option<Text<'a>>,
+    pub(crate) group_name: Option<Text<'a>>,
+    pub(crate) config_delegate: Option<Text<'a>>,
+    pub(crate) is_experiment_group: Option<bool>,
+    #[serde(rename = "samplingRate")]
+    pub(crate) _sampling_rate: Option<u64>,
+}
+
+/// A condition. In v1 it has no checksum and its id type may be absent.
+#[derive(Derive, Debug)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Condition<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(crate) kind: Text<'a>,
+    pub(crate) id_type: Option<Text<'a>>,
+    pub(crate) target_value: Option<&'a RawValue>,
+    pub(crate) operator: Option<Text<'a>>,
+    pub(crate) field: Option<Text<'a>>,
+    pub(crate) additional_values: Option<Map<'a, Text<'a>>>,
+    #[serde(rename = "checksum")]
+    pub(crate) _checksum: Option<Text<'a>>,
+}
+
+/// The name inside a v1 spec; in v2 the key of the map is the name.
+#[derive(Derive, Debug)]
+pub(crate) struct Named<'a> {
+    #[serde(borrow)]
+    pub(crate) name: Text<'a>,
+}
+
+/// A return or default value. An object is read to the last token, so that nothing about it can fail
+/// later; of anything else only the kind matters.
+#[derive(Debug)]
+pub(crate) struct ReturnValue<'a> {
+    pub(crate) json: &'a str,
+    /// Names of an object's members.
+    pub(crate) keys: Vec<Text<'a>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for ReturnValue<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&RawValue>::deserialize(deserializer)?.get();
+        let keys = if json.starts_with('{') { member_names(json).map_err(D::Error::custom)? } else { Vec::new() };
+        Ok(Self { json, keys })
+    }
+}
+
+/// A target value, decoded one level deep: operands never need more.
+#[derive(Debug)]
+pub(crate) enum Target<'a> {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(Text<'a>),
+    /// Elements as text: strings themselves, anything else as the JSON written.
+    Array(Vec<Cow<'a, str>>),
+    /// Members in the order written, values as in arrays.
+    Object(Vec<(Text<'a>, Cow<'a, str>)>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Target<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TargetVisitor;
+        impl<'de> Visitor<'de> for TargetVisitor {
+            type Value = Target<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("any JSON value")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Target::Null)
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+                Ok(Target::Bool(value))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(Target::Number(value as f64))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+                Ok(Target::Number(value as f64))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+                Ok(Target::Number(value))
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Target::Text(Text(Cow::Borrowed(text))))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Target::Text(Text(Cow::Owned(text.to_owned()))))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut elements = Vec::new();
+                while let Some(element) = seq.next_element::<&RawValue>()? {
+                    elements.push(element_text(element).map_err(A::Error::custom)?);
+                }
+                Ok(Target::Array(elements))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members: Vec<(Text<'de>, Cow<'de, str>)> = Vec::new();
+                while let Some((key, value)) = map.next_entry::<Text<'de>, &RawValue>()? {
+                    members.push((key, element_text(value).map_err(A::Error::custom)?));
+                }
+                Ok(Target::Object(members))
+            }
+        }
+        deserializer.deserialize_any(TargetVisitor)
+    }
+}
+
+/// The text an element is compared by: of a number the spelling serde gives it, so that `1e2` reads
+/// `100.0` as in the reference.
+fn element_text(element: &RawValue) -> Result<Cow<'_, str>, serde_json::Error> {
+    let json = element.get();
+    if json.starts_with('"') {
+        return serde_json::from_str::<Text<'_>>(json).map(|text| text.0);
+    }
+    serde_json::from_str::<serde_json::Value>(json).map(|value| Cow::Owned(value.to_string()))
+}
+
+impl ReturnValue<'_> {
+    /// True if it is this literal.
+    pub(crate) fn is(&self, literal: &str) -> bool {
+        self.json == literal
+    }
+}
+
+impl<C> Spec<'_, C> {
+    /// What v2 insists on and v1 leaves out at times.
+    pub(crate) fn check_required(&self) -> Result<(), String> {
+        if self.enabled.is_none() {
+            return Err("`enabled` is missing or null: expected a boolean".to_owned());
+        }
+        match self.rules.iter().position(|rule| rule.conditions.is_none()) {
+            Some(index) => Err(format!("`rules[{index}].conditions` is missing or null: expected an array")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<'a> Payload<'a> {
+    /// The three fields that hold specs.
+    pub(crate) fn spec_fields(&self) -> [(SpecKind, &'static str, Option<&'a RawValue>); 3] {
+        [
+            (SpecKind::Gate, "feature_gates", self.feature_gates),
+            (SpecKind::Config, "dynamic_configs", self.dynamic_configs),
+            (SpecKind::Layer, "layer_configs", self.layer_configs),
+        ]
+    }
+
+    /// A wrong type rejects the payload even where nothing is done with the field.
+    pub(crate) fn check_optional(&self) -> Result<(), LoadError> {
+        optional::<Text<'_>>("company_id", self.company_id, "a string")?;
+        optional::<Text<'_>>("response_format", self.response_format, "a string")?;
+        optional::<Map<'_, f64>>("diagnostics", self.diagnostics, "an object of numbers")?;
+        optional::<Map<'_, bool>>("sdk_flags", self.sdk_flags, "an object of booleans")?;
+        optional::<Map<'_, bool>>("id_lists", self.id_lists, "an object of booleans")?;
+        for (field, raw) in [
+            ("sdk_configs", self.sdk_configs),
+            ("sdk_keys_to_app_ids", self.sdk_keys_to_app_ids),
+            ("hashed_sdk_keys_to_app_ids", self.hashed_sdk_keys_to_app_ids),
+        ] {
+            optional::<Map<'_, IgnoredAny>>(field, raw, "an object")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! The one place where a Rust error becomes a Python exception.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+use statsig_engine::LoadError;
+
+/// A payload that cannot be used, as `statsig_fastly.errors.PayloadError`.
+pub(crate) fn payload_error(py: Python<'_>, error: &LoadError) -> PyErr {
+    static PAYLOAD_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    match PAYLOAD_ERROR.import(py, "statsig_fastly.errors", "PayloadError") {
+        Ok(class) => PyErr::from_type(class.clone(), error.to_string()),
+        Err(import_error) => import_error,
+    }
+}
+
+/// Names the argument, what was expected and the type that came.
+#[cold]
+pub(crate) fn wrong_type(argument: &str, expected: &str, found: &Bound<'_, PyAny>) -> PyErr {
+    let name = found.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!("argument '{argument}': expected {expected}, got {name}"))
+}

@@ -1,0 +1,257 @@
+//! `Evaluator`: the ruleset in use and the checks against it.
+
+use arc_swap::ArcSwapOption;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+use statsig_engine::{
+    AttributeMap, Compiled, Evaluation, Input, PackedUser, Ruleset, SpecKind, UserBuilder, compile, evaluate,
+    unrecognized,
+};
+
+use crate::errors::{payload_error, wrong_type};
+use crate::extract::fill_map;
+use crate::loaded::Loaded;
+use crate::options::{
+    PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
+    PyLayerEvaluationOptions,
+};
+use crate::results::{Basis, PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
+use crate::user::with_user;
+
+#[pyclass(frozen, subclass, name = "Evaluator", module = "statsig_fastly._native")]
+pub(crate) struct PyEvaluator {
+    current: ArcSwapOption<Loaded>,
+    /// Set once a start has been tried, whatever came of it.
+    started: AtomicBool,
+    environment: Option<String>,
+    global: PackedUser,
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+#[pymethods]
+impl PyEvaluator {
+    #[new]
+    #[pyo3(signature = (environment = None, global_custom_fields = None))]
+    fn new(environment: Option<String>, global_custom_fields: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let mut builder = UserBuilder::new();
+        if let Some(fields) = global_custom_fields {
+            fill_map(&mut builder, AttributeMap::Custom, "global_custom_fields", fields)?;
+        }
+        Ok(Self {
+            current: ArcSwapOption::empty(),
+            started: AtomicBool::new(false),
+            environment,
+            global: builder.finish(),
+        })
+    }
+
+    /// Compiles a payload with the GIL released and puts it in place of the one in use.
+    fn _load(&self, py: Python<'_>, payload: &[u8], source: String) -> PyResult<bool> {
+        let compiled = py.detach(|| compile(payload)).map_err(|error| payload_error(py, &error))?;
+        let Compiled::Ruleset(ruleset) = compiled else {
+            return Ok(false);
+        };
+        if !self.accepts(&ruleset) {
+            return Ok(false);
+        }
+        let loaded = Arc::new(Loaded::new(*ruleset, source, now_ms()));
+        // What is replaced is dropped here, attached: it holds Python objects.
+        drop(self.current.swap(Some(loaded)));
+        Ok(true)
+    }
+
+    /// From here on a check that finds nothing loaded says so, instead of "not started".
+    fn _mark_started(&self) {
+        self.started.store(true, Ordering::Release);
+    }
+
+    fn _issues(&self) -> Vec<(&'static str, String, String)> {
+        let current = self.current.load();
+        let Some(loaded) = current.as_ref() else {
+            return Vec::new();
+        };
+        let kind = |kind| match kind {
+            SpecKind::Gate => "gate",
+            SpecKind::Config => "config",
+            SpecKind::Layer => "layer",
+        };
+        let issues = loaded.ruleset.issues();
+        issues.iter().map(|issue| (kind(issue.kind), issue.name.clone(), issue.message.clone())).collect()
+    }
+
+    #[getter]
+    fn is_ready(&self) -> bool {
+        self.current.load().is_some()
+    }
+
+    #[getter]
+    fn config_time(&self) -> Option<u64> {
+        self.current.load().as_ref().map(|loaded| loaded.ruleset.time())
+    }
+
+    #[pyo3(signature = (user, name, options = None))]
+    fn check_gate(
+        &self,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
+        let name = check_name(name)?;
+        let current = self.current.load();
+        let evaluation = self.evaluate(current.as_deref(), SpecKind::Gate, user, name)?;
+        Ok(evaluation.passes)
+    }
+
+    #[pyo3(signature = (user, name, options = None))]
+    fn get_feature_gate(
+        &self,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyFeatureGate> {
+        check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
+        let (name, basis, evaluation) = self.result(SpecKind::Gate, user, name)?;
+        Ok(PyFeatureGate::new(name, basis, evaluation))
+    }
+
+    #[pyo3(signature = (user, name, options = None))]
+    fn get_dynamic_config(
+        &self,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyDynamicConfig> {
+        check_options::<PyDynamicConfigEvaluationOptions>("DynamicConfigEvaluationOptions", options)?;
+        let (name, basis, evaluation) = self.result(SpecKind::Config, user, name)?;
+        Ok(PyDynamicConfig::new(name, basis, evaluation))
+    }
+
+    #[pyo3(signature = (user, name, options = None))]
+    fn get_experiment(
+        &self,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyExperiment> {
+        check_options::<PyExperimentEvaluationOptions>("ExperimentEvaluationOptions", options)?;
+        let (name, basis, evaluation) = self.result(SpecKind::Config, user, name)?;
+        Ok(PyExperiment::new(name, basis, evaluation))
+    }
+
+    #[pyo3(signature = (user, name, options = None))]
+    fn get_layer(
+        &self,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyLayer> {
+        check_options::<PyLayerEvaluationOptions>("LayerEvaluationOptions", options)?;
+        let (name, basis, evaluation) = self.result(SpecKind::Layer, user, name)?;
+        Ok(PyLayer::new(name, basis, evaluation))
+    }
+
+    fn get_feature_gate_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.names(py, SpecKind::Gate, Some("feature_gate"))
+    }
+
+    fn get_dynamic_config_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.names(py, SpecKind::Config, Some("dynamic_config"))
+    }
+
+    fn get_experiment_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.names(py, SpecKind::Config, Some("experiment"))
+    }
+
+    fn get_autotune_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.names(py, SpecKind::Config, Some("autotune"))
+    }
+
+    fn get_layer_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.names(py, SpecKind::Layer, None)
+    }
+}
+
+impl PyEvaluator {
+    /// Not older than what is held, and not the same by checksum.
+    fn accepts(&self, new: &Ruleset) -> bool {
+        let current = self.current.load();
+        let Some(held) = current.as_ref().map(|loaded| &loaded.ruleset) else {
+            return true;
+        };
+        new.time() >= held.time() && (new.checksum().is_none() || new.checksum() != held.checksum())
+    }
+
+    fn evaluate(
+        &self,
+        loaded: Option<&Loaded>,
+        kind: SpecKind,
+        user: &Bound<'_, PyAny>,
+        name: &str,
+    ) -> PyResult<Evaluation> {
+        with_user(user, |user| {
+            let Some((ruleset, id)) = loaded.and_then(|loaded| Some((&loaded.ruleset, loaded.ruleset.find(kind, name)?)))
+            else {
+                return unrecognized();
+            };
+            let input = Input {
+                user,
+                global: self.global.view(),
+                tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
+                now: if ruleset.uses_time() { now_ms() as i64 } else { 0 },
+            };
+            evaluate(ruleset, id, &input)
+        })
+    }
+
+    fn result(
+        &self,
+        kind: SpecKind,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+    ) -> PyResult<(Py<PyString>, Basis, Evaluation)> {
+        let text = check_name(name)?;
+        let loaded = self.current.load_full();
+        let evaluation = self.evaluate(loaded.as_deref(), kind, user, text)?;
+        let basis = loaded.map_or_else(
+            || Basis::Nothing(if self.started.load(Ordering::Acquire) { "NoValues" } else { "Uninitialized" }),
+            Basis::Loaded,
+        );
+        Ok((name.cast::<PyString>()?.clone().unbind(), basis, evaluation))
+    }
+
+    fn names<'py>(&self, py: Python<'py>, kind: SpecKind, entity: Option<&str>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        if let Some(loaded) = self.current.load().as_ref() {
+            let ruleset = &loaded.ruleset;
+            for spec in ruleset.specs().iter().filter(|spec| spec.kind() == kind) {
+                if entity.is_none_or(|entity| ruleset.string(spec.entity()) == entity) {
+                    list.append(loaded.string(py, spec.name()))?;
+                }
+            }
+        }
+        Ok(list)
+    }
+}
+
+fn check_name<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    match name.cast::<PyString>() {
+        Ok(name) => name.to_str(),
+        Err(_) => Err(wrong_type("name", "str", name)),
+    }
+}
+
+fn check_options<T: pyo3::PyTypeInfo>(class: &str, options: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    match options {
+        Some(options) if !options.is_instance_of::<T>() => {
+            Err(wrong_type("options", &format!("{class} or None"), options))
+        }
+        _ => Ok(()),
+    }
+}

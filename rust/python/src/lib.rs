@@ -1,0 +1,34 @@
+//! The Python face of `statsig-engine`. Conversions only: no decision is made here.
+
+mod errors;
+mod evaluator;
+mod extract;
+mod json;
+mod loaded;
+mod options;
+mod results;
+mod user;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use crate::evaluator::PyEvaluator;
+    #[pymodule_export]
+    use crate::options::{
+        PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
+        PyLayerEvaluationOptions,
+    };
+    #[pymodule_export]
+    use crate::results::{PyDynamicConfig, PyEvaluationDetails, PyExperiment, PyFeatureGate, PyLayer};
+    #[pymodule_export]
+    use crate::user::PyStatsigUser;
+
+    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,316 @@
+//! `StatsigUser`: converted once, when it is made.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
+use statsig_engine::{AttributeMap, Layout, PackedUser, StandardField, UserBuilder, UserView, Value};
+
+use crate::errors::wrong_type;
+use crate::extract::fill_map;
+
+/// The constructor's arguments in order, with the name each has in a payload's vocabulary.
+const FIELDS: [(&str, &str, Part); 11] = [
+    ("user_id", "userID", Part::Field(StandardField::UserId)),
+    ("email", "email", Part::Field(StandardField::Email)),
+    ("ip", "ip", Part::Field(StandardField::Ip)),
+    ("country", "country", Part::Field(StandardField::Country)),
+    ("locale", "locale", Part::Field(StandardField::Locale)),
+    ("app_version", "appVersion", Part::Field(StandardField::AppVersion)),
+    ("user_agent", "userAgent", Part::Field(StandardField::UserAgent)),
+    ("custom", "custom", Part::Map(AttributeMap::Custom)),
+    ("custom_ids", "customIDs", Part::Map(AttributeMap::CustomIds)),
+    ("private_attributes", "privateAttributes", Part::Map(AttributeMap::Private)),
+    ("statsig_environment", "statsigEnvironment", Part::Map(AttributeMap::Environment)),
+];
+
+#[derive(Clone, Copy)]
+enum Part {
+    Field(StandardField),
+    Map(AttributeMap),
+}
+
+#[pyclass(frozen, name = "StatsigUser", module = "statsig_fastly")]
+pub(crate) struct PyStatsigUser {
+    packed: PackedUser,
+    /// Which maps were given: an empty one is not the same as none.
+    given: u8,
+}
+
+#[pymethods]
+impl PyStatsigUser {
+    #[new]
+    #[pyo3(signature = (
+        user_id = None, email = None, ip = None, country = None, locale = None, app_version = None,
+        user_agent = None, custom = None, custom_ids = None, private_attributes = None,
+        statsig_environment = None,
+    ))]
+    #[allow(clippy::too_many_arguments, reason = "the official API's signature")]
+    fn new(
+        user_id: Option<&Bound<'_, PyAny>>,
+        email: Option<&Bound<'_, PyAny>>,
+        ip: Option<&Bound<'_, PyAny>>,
+        country: Option<&Bound<'_, PyAny>>,
+        locale: Option<&Bound<'_, PyAny>>,
+        app_version: Option<&Bound<'_, PyAny>>,
+        user_agent: Option<&Bound<'_, PyAny>>,
+        custom: Option<&Bound<'_, PyAny>>,
+        custom_ids: Option<&Bound<'_, PyAny>>,
+        private_attributes: Option<&Bound<'_, PyAny>>,
+        statsig_environment: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let values = [
+            user_id,
+            email,
+            ip,
+            country,
+            locale,
+            app_version,
+            user_agent,
+            custom,
+            custom_ids,
+            private_attributes,
+            statsig_environment,
+        ];
+        let mut draft = Draft::new();
+        for ((name, _, part), value) in FIELDS.iter().zip(values) {
+            if let Some(value) = value {
+                draft.set(name, *part, value)?;
+            }
+        }
+        Ok(draft.finish())
+    }
+
+    #[getter]
+    fn user_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        PyString::new(py, self.view().standard(StandardField::UserId).unwrap_or_default())
+    }
+
+    #[getter]
+    fn email(&self) -> Option<&str> {
+        self.view().standard(StandardField::Email)
+    }
+
+    #[getter]
+    fn ip(&self) -> Option<&str> {
+        self.view().standard(StandardField::Ip)
+    }
+
+    #[getter]
+    fn country(&self) -> Option<&str> {
+        self.view().standard(StandardField::Country)
+    }
+
+    #[getter]
+    fn locale(&self) -> Option<&str> {
+        self.view().standard(StandardField::Locale)
+    }
+
+    #[getter]
+    fn app_version(&self) -> Option<&str> {
+        self.view().standard(StandardField::AppVersion)
+    }
+
+    #[getter]
+    fn user_agent(&self) -> Option<&str> {
+        self.view().standard(StandardField::UserAgent)
+    }
+
+    #[getter]
+    fn custom<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.map(py, AttributeMap::Custom)
+    }
+
+    #[getter]
+    fn custom_ids<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.map(py, AttributeMap::CustomIds)
+    }
+
+    #[getter]
+    fn private_attributes<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.map(py, AttributeMap::Private)
+    }
+
+    #[getter]
+    fn statsig_environment<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.map(py, AttributeMap::Environment)
+    }
+
+    #[pyo3(signature = (**changes))]
+    fn replace<'py>(slf: &Bound<'py, Self>, changes: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+        let arguments = slf.get().arguments(slf.py())?;
+        if let Some(changes) = changes {
+            arguments.update(changes.as_mapping())?;
+        }
+        slf.get_type().call((), Some(&arguments))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let arguments = slf.get().arguments(slf.py())?;
+        let mut values = Vec::with_capacity(FIELDS.len());
+        for (name, _, _) in FIELDS {
+            values.push(arguments.get_item(name)?);
+        }
+        Ok((slf.get_type().into_any(), PyTuple::new(slf.py(), values)?))
+    }
+
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Ok(other) = other.cast::<Self>() else {
+            return Ok(false);
+        };
+        slf.get().arguments(slf.py())?.eq(other.get().arguments(slf.py())?)
+    }
+
+    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+        self.user_id(py).hash()
+    }
+
+    /// Private attributes are counted, not shown: a repr ends up in logs.
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let user = slf.get();
+        let mut parts = Vec::new();
+        for (name, value) in &user.arguments(slf.py())? {
+            let name = name.to_string();
+            if name == "private_attributes" {
+                parts.push(format!("{name}=<{} hidden>", value.len()?));
+            } else {
+                parts.push(format!("{name}={}", value.repr()?));
+            }
+        }
+        Ok(format!("StatsigUser({})", parts.join(", ")))
+    }
+}
+
+impl PyStatsigUser {
+    pub(crate) fn view(&self) -> UserView<'_> {
+        self.packed.view()
+    }
+
+    fn map<'py>(&self, py: Python<'py>, map: AttributeMap) -> PyResult<Option<Bound<'py, PyDict>>> {
+        if self.given & (1 << map as u8) == 0 {
+            return Ok(None);
+        }
+        let dict = PyDict::new(py);
+        for (key, value) in self.view().attributes(map) {
+            dict.set_item(key, to_python(py, value)?)?;
+        }
+        Ok(Some(dict))
+    }
+
+    /// What the constructor has to be called with to make an equal user.
+    fn arguments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let arguments = PyDict::new(py);
+        for (name, _, part) in FIELDS {
+            match part {
+                Part::Field(field) => {
+                    if let Some(value) = self.view().standard(field) {
+                        arguments.set_item(name, value)?;
+                    }
+                }
+                Part::Map(map) => {
+                    if let Some(value) = self.map(py, map)? {
+                        arguments.set_item(name, value)?;
+                    }
+                }
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn to_python<'py>(py: Python<'py>, value: Value<'_>) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Null => py.None().into_bound(py),
+        Value::Bool(value) => PyBool::new(py, value).to_owned().into_any(),
+        Value::Int(value) | Value::Now(value) => PyInt::new(py, value).into_any(),
+        Value::Float(value) => PyFloat::new(py, value).into_any(),
+        Value::Text(text) => PyString::new(py, text).into_any(),
+        Value::Array(array) => {
+            let list = PyList::empty(py);
+            for item in array.iter() {
+                list.append(to_python(py, item)?)?;
+            }
+            list.into_any()
+        }
+        Value::Object(object) => {
+            let dict = PyDict::new(py);
+            for (key, item) in object.iter() {
+                dict.set_item(key, to_python(py, item)?)?;
+            }
+            dict.into_any()
+        }
+    })
+}
+
+/// A user on the way.
+struct Draft {
+    builder: UserBuilder,
+    given: u8,
+    has_id: bool,
+}
+
+impl Draft {
+    fn new() -> Self {
+        Self { builder: UserBuilder::new(), given: 0, has_id: false }
+    }
+
+    fn set(&mut self, argument: &str, part: Part, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        match part {
+            Part::Field(field) => {
+                let text = value.cast::<PyString>().map_err(|_| wrong_type(argument, "str or None", value))?;
+                self.builder.standard(field, text.to_str()?);
+                self.has_id |= field == StandardField::UserId;
+            }
+            Part::Map(map) => {
+                fill_map(&mut self.builder, map, argument, value)?;
+                self.given |= 1 << map as u8;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> PyStatsigUser {
+        if !self.has_id {
+            // As in the official package: a user without an id is the user whose id is empty.
+            self.builder.standard(StandardField::UserId, "");
+        }
+        PyStatsigUser { packed: self.builder.finish(), given: self.given }
+    }
+
+    /// Both spellings of a field are taken: the constructor's and the payload's.
+    fn from_mapping(mapping: &Bound<'_, PyMapping>) -> PyResult<Self> {
+        let mut draft = Self::new();
+        for item in mapping.items()?.iter() {
+            let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+            let name = key.cast::<PyString>().map_err(|_| wrong_type("user", "keys that are str", &key))?;
+            let name = name.to_str()?;
+            let Some((argument, _, part)) = FIELDS.iter().find(|(python, wire, _)| name == *python || name == *wire)
+            else {
+                let known: Vec<_> = FIELDS.iter().map(|(name, _, _)| *name).collect();
+                return Err(PyValueError::new_err(format!(
+                    "argument 'user': unknown field {name:?}, expected one of {} (or its camelCase form); \
+                     attributes of your own belong into custom",
+                    known.join(", ")
+                )));
+            };
+            if !value.is_none() {
+                draft.set(argument, *part, &value)?;
+            }
+        }
+        Ok(draft)
+    }
+}
+
+/// Calls `check` with the user an argument stands for: a `StatsigUser`, a user id, or a mapping.
+pub(crate) fn with_user<R>(user: &Bound<'_, PyAny>, check: impl FnOnce(UserView<'_>) -> R) -> PyResult<R> {
+    if let Ok(user) = user.cast::<PyStatsigUser>() {
+        return Ok(check(user.get().view()));
+    }
+    if let Ok(id) = user.cast::<PyString>() {
+        let id = id.to_str()?;
+        return Ok(check(UserView::of_id(id, &Layout::of_id(id.len()))));
+    }
+    if let Ok(mapping) = user.cast::<PyMapping>() {
+        return Ok(check(Draft::from_mapping(mapping)?.finish().view()));
+    }
+    Err(wrong_type("user", "StatsigUser, str (a user id) or mapping", user))
+}

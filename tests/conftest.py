@@ -1,0 +1,33 @@
+"""Fixtures that several test modules share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api_client import Api, StandingClock
+from statsig_fastly.emulator import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """A started emulator without stores; the test fails if a token was sent in a URL."""
+    with Emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def api(emulator: Emulator) -> Iterator[Api]:
+    """A client of `emulator` with its token."""
+    with Api(emulator) as client:
+        yield client
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    """A clock that moves only when it is told to."""
+    return StandingClock()

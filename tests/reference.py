@@ -1,0 +1,179 @@
+"""The official server core as an offline reference: payload and user in, `Answer` out.
+
+Everything the project promises about evaluation is a promise to agree with the package
+`statsig-python-core`. This file asks that package without touching a network: specs come out of a
+data store that lives in memory, logging is off, and nothing is written to stdout.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from statsig_python_core import (
+    DataStore,
+    DataStoreResponse,
+    DynamicConfigEvaluationOptions,
+    ExperimentEvaluationOptions,
+    FeatureGateEvaluationOptions,
+    LayerEvaluationOptions,
+    Statsig,
+    StatsigOptions,
+    StatsigUser,
+)
+
+from answers import Answer, Kind, without_source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+__all__ = ["NEVER_MS", "PayloadStore", "Reference", "reference_user"]
+
+# The reference polls its data store; once per run is enough.
+NEVER_MS: Final = 10**9
+
+# Wire name of a user field and the keyword the reference's user class takes for it.
+_USER_KEYWORDS: Final[dict[str, str]] = {
+    "userID": "user_id",
+    "email": "email",
+    "ip": "ip",
+    "country": "country",
+    "locale": "locale",
+    "appVersion": "app_version",
+    "userAgent": "user_agent",
+    "custom": "custom",
+    "customIDs": "custom_ids",
+    "privateAttributes": "private_attributes",
+    "statsigEnvironment": "statsig_environment",
+}
+
+
+class PayloadStore(DataStore):  # type: ignore[misc]
+    """Data store of the reference that holds one payload."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        # The base class bound these before this class was complete.
+        self.get_fn = self.get
+        self.get_bytes_fn = None
+        self.set_bytes_fn = None
+
+    def get(self, key: str) -> DataStoreResponse:  # noqa: ARG002
+        return DataStoreResponse(result=self._text, time=0)
+
+    def support_polling_updates_for(self, key: str) -> bool:  # noqa: ARG002
+        return True  # otherwise the reference calls its start-up a failure
+
+
+def reference_user(fields: Mapping[str, Any]) -> StatsigUser:
+    """The reference's user with these wire names."""
+    return StatsigUser(**{_USER_KEYWORDS[name]: value for name, value in fields.items()})
+
+
+class Reference:
+    """One instance of the official core, holding one payload. A context manager.
+
+    Args:
+        payload: The config specs, v2 format.
+        environment: Global tier, as in the options of both packages.
+        global_custom_fields: As in the options of both packages.
+    """
+
+    def __init__(
+        self,
+        payload: bytes | str,
+        environment: str | None = None,
+        global_custom_fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        text = payload.decode() if isinstance(payload, bytes) else payload
+        self._core = Statsig(
+            f"secret-{uuid.uuid4().hex}",
+            StatsigOptions(
+                data_store=PayloadStore(text),
+                disable_network=True,
+                disable_all_logging=True,
+                disable_disk_access=True,
+                disable_country_lookup=True,
+                environment=environment,
+                global_custom_fields=dict(global_custom_fields) if global_custom_fields else None,
+                output_log_level="none",
+                specs_sync_interval_ms=NEVER_MS,
+            ),
+        )
+        self._core.initialize().wait()
+        self._ask = {
+            "gate": self._core._INTERNAL_get_feature_gate,
+            "config": self._core._INTERNAL_get_dynamic_config,
+            "experiment": self._core._INTERNAL_get_experiment,
+            "layer": self._core._INTERNAL_get_layer,
+        }
+        self._quiet = {
+            "gate": FeatureGateEvaluationOptions(disable_exposure_logging=True),
+            "config": DynamicConfigEvaluationOptions(disable_exposure_logging=True),
+            "experiment": ExperimentEvaluationOptions(disable_exposure_logging=True),
+            "layer": LayerEvaluationOptions(disable_exposure_logging=True),
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def source(self) -> str:
+        """Where the specs in use came from; `NoValues` if the payload was refused as a whole."""
+        return str(self._core.get_initialize_details().source)
+
+    def names(self) -> dict[Kind, set[str]]:
+        """Names of the specs that were accepted, by kind. An autotune counts as a config."""
+        core = self._core
+        experiments = set(core.get_experiment_list())
+        return {
+            "gate": set(core.get_feature_gate_list()),
+            "config": set(core.get_dynamic_config_list()) | set(core.get_autotune_list()),
+            "experiment": experiments,
+            "layer": set(core.get_layer_list()),
+        }
+
+    def check(self, kind: Kind, name: str, user: StatsigUser | Mapping[str, Any]) -> Answer:
+        """Evaluates one spec.
+
+        Args:
+            kind: Which of the four calls to make.
+            name: Name of the spec; need not exist.
+            user: What `reference_user` returned (reuse it for many checks), or a mapping of wire names.
+        """
+        if not isinstance(user, StatsigUser):
+            user = reference_user(user)
+        raw = self._ask[kind](user, name, self._quiet[kind])
+        details = raw["details"]
+        value = raw.get("value")
+        return Answer(
+            value=value if kind == "gate" else value or {},
+            rule_id=raw.get("ruleID") or "",
+            id_type=raw.get("idType") or "",
+            reason=without_source(details["reason"]),
+            lcut=details["lcut"],
+            version=details["version"],
+            group_name=raw.get("groupName"),
+            allocated_experiment_name=raw.get("allocatedExperimentName"),
+            secondary_exposures=tuple(
+                (entry["gate"], entry["gateValue"], entry["ruleID"])
+                for entry in raw.get("secondaryExposures", ())
+            ),
+            is_experiment_active=kind == "experiment" and raw.get("isExperimentActive", False),
+        )
+
+    def close(self) -> None:
+        """Stops the core's threads."""
+        self._core.shutdown().wait()
