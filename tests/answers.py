@@ -88,7 +88,7 @@ class Differences:
     def compare(self, ours: Answer, theirs: Answer, context: Callable[[], dict[str, Any]]) -> None:
         """Compares one pair; `context` is called for what to show beside a difference."""
         self.compared += 1
-        if ours == theirs and _text(ours.value) == _text(theirs.value):
+        if ours == theirs and (ours.value is theirs.value or _text(ours.value) == _text(theirs.value)):
             return
         names = [entry.name for entry in fields(Answer)]
         if theirs.reason.startswith("Error:"):  # nothing else is told about an evaluation that failed

@@ -10,6 +10,8 @@ import urllib3
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from typing_extensions import Self
+
     from statsig_fastly.emulator import Emulator
 
 KV = "/resources/stores/kv"
@@ -24,7 +26,7 @@ class Api:
         self._token = emulator.token if token is None else token
         self._pool = urllib3.PoolManager(retries=False, timeout=10.0, maxsize=8)
 
-    def __enter__(self) -> Api:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,7 +48,7 @@ class Api:
             method, self._url + path, body=body, headers=sent, preload_content=preload, redirect=False
         )
 
-    def json(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:
+    def json(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:  # noqa: ANN401 - JSON
         answer = self.call(method, path, None if body is None else json.dumps(body))
         assert answer.status == status, answer.data
         assert answer.headers["Content-Type"] == "application/json"

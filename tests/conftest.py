@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api_client import Api, StandingClock
-from statsig_fastly.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from statsig_fastly.emulator import Emulator
 
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """A started emulator without stores; the test fails if a token was sent in a URL."""
+    # Here, so that tests that need no emulator run without the `cli` extra.
+    from statsig_fastly.emulator import Emulator
+
     with Emulator() as running:
         yield running
 

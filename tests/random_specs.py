@@ -103,7 +103,9 @@ def random_case(seed: int, users: int = 12) -> RandomCase:
     values = Values(dice)
     specs = _RandomSpecs(dice, values)
     payload = specs.payload()
-    fields = {"shared": values.scalar(), "f_text": values.scalar("text")} if dice.chance(0.3) else None
+    fields = {"shared": values.scalar(), "f_text": values.scalar("text"), "F_list": values.of_user("list")}
+    # The reference's Python binding turns a null among these into "".
+    fields = {name: value for name, value in fields.items() if value is not None and dice.chance(0.5)}
     return RandomCase(
         specs=payload,
         payload=json.dumps(payload, ensure_ascii=dice.chance(0.5)).encode(),
@@ -115,7 +117,7 @@ def random_case(seed: int, users: int = 12) -> RandomCase:
             *(("layer", name) for name in specs.layer_names),
         ],
         environment=dice.pick((None, "staging", "Production", "")),
-        global_custom_fields=fields,
+        global_custom_fields=fields or None,
     )
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -498,6 +500,21 @@ def test_a_redirect_takes_the_token_nowhere(kv: Emulator, status: int) -> None:
         assert len(kv.requests) == 4
 
 
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("/elsewhere", "another path"),
+        ("elsewhere", "another path"),
+        ("//x.example/y", "x.example"),
+        ("https://user@x.example:8443/y//z", "x.example:8443"),
+    ],
+)
+def test_where_a_redirect_leads(kv: Emulator, location: str, target: str) -> None:
+    store = kv.create_kv_store("specs")
+    kv.fault(Fault.redirect(location))
+    assert f"HTTP 301: a redirect to {target}, which is refused" in str(failure(adapter_for(kv, store)))
+
+
 def test_nobody_listens() -> None:
     with Listener(answering(http())) as gone:
         url = gone.url
@@ -868,6 +885,24 @@ def test_twenty_threads_look_the_store_up_once(kv: Emulator) -> None:
     said = asked(kv)
     assert said.count("GET ?name=specs") == 1
     assert said.count(f"GET /{store}/keys/{KEY}") == 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+def test_a_forked_child_is_not_locked_out() -> None:
+    program = (
+        "import os, sys\n"
+        "from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter\n"
+        "adapter = FastlyDataAdapter('specs', 'k', token='t', api=sys.argv[1])\n"
+        "adapter._lock.acquire()\n"  # as if another thread were looking the store up
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(0 if adapter.fetch().body == b'{}' else 1)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    lookup = b'{"data":[{"id":"abc","name":"specs"}]}'
+    with Listener(answering(http(200, lookup), http(200, b"{}"))) as server:
+        subprocess.run([sys.executable, "-c", program, server.url], check=True, timeout=60)
+        assert len(server.received) == 2
 
 
 def test_twenty_threads_share_one_failed_lookup() -> None:

@@ -235,6 +235,19 @@ def test_total_timeout_bounds_an_answer_that_trickles(transport: HttpTransport, 
     assert "within 0.4 s (total_timeout)" in str(problem)
 
 
+def test_total_timeout_bounds_silence_too(transport: HttpTransport) -> None:
+    def stuck(peer: Peer) -> None:
+        peer.request()
+        peer.send(http(200, b"half", length=8))
+        peer.stay_silent()
+
+    with Listener(stuck) as server:
+        began = time.monotonic()
+        problem = failure(transport, get(server.url, read_timeout=10, total_timeout=0.3))
+        assert time.monotonic() - began < 5
+    assert "within 0.3 s (total_timeout)" in str(problem)
+
+
 def test_total_timeout_with_a_pool_of_the_callers() -> None:
     def trickle(peer: Peer) -> None:
         peer.request()

@@ -265,7 +265,10 @@ class Statsig(Evaluator):
         return SyncDetails(changed, self.config_time, error)
 
     def _use(self, body: bytes, source: str) -> bool:
-        changed = self._load(body, source)
+        outcome = self._load(body, source)
+        if outcome == "no updates" and not self.is_ready:
+            raise PayloadError("payload field `has_updates` is false: expected a whole project, there is none to keep")
+        changed = outcome == "applied"
         if changed:
             self._source = source
             issues = self._issues()

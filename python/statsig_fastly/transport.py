@@ -192,7 +192,6 @@ class HttpTransport:
                 retries=False,
                 redirect=False,
                 preload_content=False,
-                decode_content=False,
             )
             return _receive(response, request, deadline.at)
         except HTTPError as error:

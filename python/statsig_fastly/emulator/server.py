@@ -6,31 +6,32 @@ api.fastly.com gives them, and a record of everything that was asked.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import socket
 import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
-from statsig_fastly.emulator import config_api, events, kv_api
+from statsig_fastly.emulator.config_api import WriteBudget
 from statsig_fastly.emulator.config_store import ConfigStores
 from statsig_fastly.emulator.delivery import deliver
-from statsig_fastly.emulator.exchange import Answer, Refused, json_answer, record
+from statsig_fastly.emulator.events import EventCollector
+from statsig_fastly.emulator.exchange import Answer, Refused, record
 from statsig_fastly.emulator.faults import FaultScript
+from statsig_fastly.emulator.http_thread import HttpThread
 from statsig_fastly.emulator.kv import KvRules, KvStores
+from statsig_fastly.emulator.kv_api import KvAnswers
+from statsig_fastly.emulator.routes import Routes
 from statsig_fastly.emulator.storage import StoreDirectory
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from os import PathLike
     from types import TracebackType
 
+    from aiohttp import web
     from typing_extensions import Self
 
     from statsig_fastly.emulator.config_store import ConfigStore
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Emulator"]
 
-_HEADER_BYTES = 65_536
-_HANDLER_GRACE = 0.1
-_CLOSE_GRACE = 0.5
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 
 
@@ -105,7 +103,7 @@ class Emulator:
         if not tokens or not all((*tokens, *read_only_tokens)):
             raise ValueError("tokens: expected at least one, and none of them empty")
         self._host, self._port, self._tls, self._clock = host, port, tls, clock
-        self._tokens, self._read_only_tokens = tuple(tokens), tuple(read_only_tokens)
+        self._tokens = (*tokens, *read_only_tokens)
         rules = KvRules(
             max_value_bytes=max_value_bytes,
             write_interval=write_interval,
@@ -113,22 +111,27 @@ class Emulator:
             background_fetch_delay=background_fetch_delay,
             ttl_lag=ttl_lag,
         )
-        self._kv_options = kv_api.KvAnswers(head_supported, honour_ims, not_found_body, batch_error_status)
         kept = None if directory is None else StoreDirectory(Path(directory))
         self._kv = KvStores(clock, rules, kept)
         self._config = ConfigStores(clock, kept)
-        self._write_budget = config_api.WriteBudget(clock, hourly_writes)
-        self._collector = events.EventCollector()
+        self._collector = EventCollector()
+        self._routes = Routes(
+            tokens=tuple(tokens),
+            read_only_tokens=tuple(read_only_tokens),
+            kv=self._kv,
+            kv_answers=KvAnswers(head_supported, honour_ims, not_found_body, batch_error_status),
+            config=self._config,
+            write_budget=WriteBudget(clock, hourly_writes),
+            collector=self._collector,
+        )
         self._script = FaultScript()
         self._requests: list[RecordedRequest] = []
         self._lock = threading.RLock()
         self._arrival = threading.Condition(self._lock)
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event | None = None
+        self._http = HttpThread(self._handle)
 
     def __repr__(self) -> str:
-        return f"Emulator({self._host!r}, {self._port}, {'running' if self._thread else 'stopped'})"
+        return f"Emulator({self._host!r}, {self._port}, {'running' if self._http.running else 'stopped'})"
 
     # Life
 
@@ -139,23 +142,7 @@ class Emulator:
             OSError: The address cannot be used, e.g. the port is taken.
             RuntimeError: It is running already.
         """
-        if self._thread is not None:
-            raise RuntimeError("the emulator is running already")
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.create_server((self._host, self._port), family=family, backlog=512)
-        self._port = listener.getsockname()[1]
-        ready: Future[None] = Future()
-        thread = threading.Thread(
-            target=self._run, args=(listener, ready), name="statsig-fastly-emulator", daemon=True
-        )
-        thread.start()
-        try:
-            ready.result()
-        except BaseException:
-            thread.join()
-            listener.close()
-            raise
-        self._thread = thread
+        self._port = self._http.start(self._host, self._port, self._tls)
         return self
 
     def stop(self) -> None:
@@ -163,12 +150,7 @@ class Emulator:
 
         What the stores hold, the records and the faults stay. Calling it again does nothing.
         """
-        thread, loop, stopping = self._thread, self._loop, self._stopping
-        if thread is None or loop is None or stopping is None:
-            return
-        self._thread = None
-        loop.call_soon_threadsafe(stopping.set)
-        thread.join()
+        self._http.stop()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -438,40 +420,7 @@ class Emulator:
 
     # Inside
 
-    def _run(self, listener: socket.socket, ready: Future[None]) -> None:
-        try:
-            asyncio.run(self._serve(listener, ready))
-        except BaseException as error:
-            if ready.done():
-                raise
-            ready.set_exception(error)
-
-    async def _serve(self, listener: socket.socket, ready: Future[None]) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        protocols = web.Server(
-            self._handle,
-            access_log=None,
-            auto_decompress=False,
-            max_line_size=_HEADER_BYTES,
-            max_field_size=_HEADER_BYTES,
-        )
-        server = await self._loop.create_server(protocols, sock=listener, ssl=self._tls)
-        ready.set_result(None)
-        await self._stopping.wait()
-        server.close()
-        protocols.pre_shutdown()
-        transports = [found.transport for found in protocols.connections]
-        await protocols.shutdown(_HANDLER_GRACE)
-        for transport in transports:
-            if transport is not None:
-                transport.abort()
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(server.wait_closed(), _CLOSE_GRACE)
-        # An aborted transport is done one turn of the loop later, one under TLS two.
-        for _ in range(3):
-            await asyncio.sleep(0)
-
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _handle(self, request: web.BaseRequest, stopping: asyncio.Event) -> web.StreamResponse:
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await request.content.read()
@@ -487,41 +436,17 @@ class Emulator:
                 headers,
                 body,
                 arrived_at=now,
-                tokens=self._tokens + self._read_only_tokens,
+                tokens=self._tokens,
             )
             self._requests.append(recorded)
             fault = self._script.strike(recorded)
             answer = Answer(200)
             if fault is None or fault.carries_out:
-                answer = self._answer(recorded, stale=fault is not None and fault.stale)
+                answer = self._routes.answer(recorded, stale=fault is not None and fault.stale)
             if fault is not None:
                 answer = fault.applied_to(answer)
             self._arrival.notify_all()
-        stopping = self._stopping
-        if stopping is None:
-            raise RuntimeError("a request before the start")
         return await deliver(request, answer, fault, now=now, stopping=stopping)
-
-    def _answer(self, request: RecordedRequest, *, stale: bool) -> Answer:
-        if request.path == events.PATH:
-            return self._collector.answer(request)
-        if request.token_in_url:
-            return json_answer(400, {"msg": "A token in the URL ends up in logs; send it as Fastly-Key"})
-        token = request.headers.get("fastly-key")
-        if token not in self._tokens:
-            if token not in self._read_only_tokens:
-                return json_answer(401, {"msg": "Provided credentials are missing or invalid"})
-            if not request.reads_only:
-                return json_answer(403, {"msg": "This token may only read"})
-        try:
-            start = request.segments[:3]
-        except Refused as refused:
-            return json_answer(refused.status, {"msg": refused.reason})
-        if start == kv_api.PREFIX:
-            return kv_api.kv_answer(self._kv, request, self._kv_options, stale=stale)
-        if start == config_api.PREFIX:
-            return config_api.config_answer(self._config, request, self._write_budget)
-        return json_answer(404, {"msg": "No such resource"})
 
     def _kv_store(self, store: str) -> KvStore:
         for found in self._kv.all():

@@ -51,19 +51,20 @@ impl PyEvaluator {
         })
     }
 
-    /// Compiles a payload with the GIL released and puts it in place of the one in use.
-    fn _load(&self, py: Python<'_>, payload: &[u8], source: String) -> PyResult<bool> {
+    /// Compiles a payload with the GIL released and puts it in place of the one in use. Says what came of
+    /// it: `applied`, `not newer`, or `no updates` for a payload that says so of itself.
+    fn _load(&self, py: Python<'_>, payload: &[u8], source: String) -> PyResult<&'static str> {
         let compiled = py.detach(|| compile(payload)).map_err(|error| payload_error(py, &error))?;
         let Compiled::Ruleset(ruleset) = compiled else {
-            return Ok(false);
+            return Ok("no updates");
         };
         if !self.accepts(&ruleset) {
-            return Ok(false);
+            return Ok("not newer");
         }
         let loaded = Arc::new(Loaded::new(*ruleset, source, now_ms()));
         // What is replaced is dropped here, attached: it holds Python objects.
         drop(self.current.swap(Some(loaded)));
-        Ok(true)
+        Ok("applied")
     }
 
     /// From here on a check that finds nothing loaded says so, instead of "not started".

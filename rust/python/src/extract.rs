@@ -54,8 +54,6 @@ fn fill(
     let name = name.to_str()?;
     if let Ok(text) = value.cast::<PyString>() {
         builder.text(name, text.to_str()?);
-    } else if matches!(map, AttributeMap::CustomIds | AttributeMap::Environment) {
-        builder.text(name, &id_text(argument, name, value)?);
     } else if let Ok(value) = value.cast::<PyBool>() {
         builder.bool(name, value.is_true());
     } else if let Ok(value) = value.cast::<PyInt>() {
@@ -68,26 +66,14 @@ fn fill(
     } else if value.is_none() {
         builder.null(name);
     } else {
-        let attribute = nested(value, 0)?.ok_or_else(|| {
-            wrong_type(&format!("{argument}[{name:?}]"), "str, int, float, bool, None, list or dict", value)
-        })?;
+        let scalar = matches!(map, AttributeMap::CustomIds | AttributeMap::Environment);
+        let attribute = if scalar { None } else { nested(value, 0)? };
+        let expected = if scalar { "str, int, float, bool or None" } else { "str, int, float, bool, None, list or dict" };
+        let attribute =
+            attribute.ok_or_else(|| wrong_type(&format!("{argument}[{name:?}]"), expected, value))?;
         builder.attribute(name, &attribute);
     }
     Ok(())
-}
-
-/// Ids and environment fields are text, whatever they are given as: a number is written as the reference
-/// writes it, None is empty.
-fn id_text(argument: &str, name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
-    if value.is_none() {
-        Ok(String::new())
-    } else if let Ok(value) = value.cast::<PyBool>() {
-        Ok(value.is_true().to_string())
-    } else if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>() {
-        Ok(value.extract::<f64>()?.to_string())
-    } else {
-        Err(wrong_type(&format!("{argument}[{name:?}]"), "str, int or float", value))
-    }
 }
 
 /// None for what is no attribute.

@@ -244,7 +244,7 @@ impl Compiler {
     }
 
     fn finish(self, top: &wire::Payload<'_>, time: u64) -> Result<Ruleset, LoadError> {
-        top.check_optional()?;
+        wire::optional::check(top)?;
         for (what, len) in [("rules", self.rules.len()), ("conditions", self.rule_conditions.len())] {
             tables::id(what, len)?;
         }
@@ -353,9 +353,9 @@ pub(crate) fn optional<'a, T: Deserialize<'a>>(
     expected: &'static str,
 ) -> Result<Option<T>, LoadError> {
     raw.map(|raw| {
-        serde_json::from_str(raw.get()).map_err(|_| LoadError::Field {
+        parse(raw).map_err(|message| LoadError::Field {
             path: field.to_owned(),
-            message: format!("expected {expected}, found {}", describe(raw.get())),
+            message: format!("expected {expected}, found {} ({message})", describe(raw.get())),
         })
     })
     .transpose()

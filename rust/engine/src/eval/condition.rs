@@ -29,14 +29,15 @@ impl<'r> Evaluator<'r, '_> {
         }
         let (mut all, mut last) = (true, state.passes);
         for &id in ids {
-            if id == ConditionId::DANGLING {
-                state.unsupported = true;
+            let dangling = id == ConditionId::DANGLING;
+            let verdict =
+                if dangling { None } else { self.condition(&self.ruleset.conditions[id.index()], state)? };
+            state.unsupported |= verdict.is_none();
+            last = verdict.unwrap_or(last);
+            if dangling {
+                // The rest of the rule is not looked at, and what was before counts as it stood.
+                all = last;
                 break;
-            }
-            if let Some(holds) = self.condition(&self.ruleset.conditions[id.index()], state)? {
-                last = holds;
-            } else {
-                state.unsupported = true;
             }
             all &= last;
         }

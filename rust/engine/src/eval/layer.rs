@@ -47,7 +47,7 @@ impl Evaluator<'_, '_> {
                 continue;
             };
             let from = self.exposures.len() as u32;
-            self.deeper(|evaluator| evaluator.spec(delegate, state))?;
+            self.evaluate_delegate(delegate, state)?;
             if passed.is_some() || state.unsupported {
                 continue;
             }

@@ -194,8 +194,12 @@ impl<'r> Evaluator<'r, '_> {
     }
 
     fn delegate(&mut self, delegate: SpecId, state: &mut State) -> Outcome {
-        state.undelegated =
-            Some(Undelegated { from: self.exposures.len() as u32, to: u32::MAX });
+        state.undelegated = Some(Undelegated { from: self.exposures.len() as u32, to: u32::MAX });
+        self.evaluate_delegate(delegate, state)
+    }
+
+    /// Goes on in the state of the rule that delegates.
+    fn evaluate_delegate(&mut self, delegate: SpecId, state: &mut State) -> Outcome {
         self.deeper(|evaluator| evaluator.spec(delegate, state))?;
         state.explicit = self.ruleset.spec(delegate).explicit_parameters.as_ref().map(|_| delegate);
         state.delegate = Some(delegate);

@@ -3,7 +3,9 @@
 //! Text is borrowed from the payload wherever it holds no escapes, and every spec stays unread JSON
 //! until it is compiled, so that a fault in one cannot spoil the others.
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+pub(crate) mod optional;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize as Derive;
 use serde_json::value::RawValue;
 
@@ -11,8 +13,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::compile::optional;
-use crate::error::LoadError;
 use crate::json::member_names;
 use crate::ruleset::SpecKind;
 
@@ -103,6 +103,13 @@ pub(crate) struct Payload<'a> {
     pub(crate) id_lists: Option<&'a RawValue>,
     pub(crate) sdk_keys_to_app_ids: Option<&'a RawValue>,
     pub(crate) hashed_sdk_keys_to_app_ids: Option<&'a RawValue>,
+    pub(crate) override_rules: Option<&'a RawValue>,
+    pub(crate) overrides: Option<&'a RawValue>,
+    pub(crate) param_stores: Option<&'a RawValue>,
+    pub(crate) cmab_configs: Option<&'a RawValue>,
+    pub(crate) session_replay_info: Option<&'a RawValue>,
+    pub(crate) auto_capture_settings: Option<&'a RawValue>,
+    pub(crate) gcir_config: Option<&'a RawValue>,
 }
 
 /// What a spec is, in either format. `C` is how its rules name their conditions: a key of
@@ -302,22 +309,5 @@ impl<'a> Payload<'a> {
             (SpecKind::Config, "dynamic_configs", self.dynamic_configs),
             (SpecKind::Layer, "layer_configs", self.layer_configs),
         ]
-    }
-
-    /// A wrong type rejects the payload even where nothing is done with the field.
-    pub(crate) fn check_optional(&self) -> Result<(), LoadError> {
-        optional::<Text<'_>>("company_id", self.company_id, "a string")?;
-        optional::<Text<'_>>("response_format", self.response_format, "a string")?;
-        optional::<Map<'_, f64>>("diagnostics", self.diagnostics, "an object of numbers")?;
-        optional::<Map<'_, bool>>("sdk_flags", self.sdk_flags, "an object of booleans")?;
-        optional::<Map<'_, bool>>("id_lists", self.id_lists, "an object of booleans")?;
-        for (field, raw) in [
-            ("sdk_configs", self.sdk_configs),
-            ("sdk_keys_to_app_ids", self.sdk_keys_to_app_ids),
-            ("hashed_sdk_keys_to_app_ids", self.hashed_sdk_keys_to_app_ids),
-        ] {
-            optional::<Map<'_, IgnoredAny>>(field, raw, "an object")?;
-        }
-        Ok(())
     }
 }
