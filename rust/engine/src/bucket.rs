@@ -5,7 +5,7 @@
 
 use crate::sha256::Prefix;
 
-const PASS_BUCKETS: u64 = 10_000;
+const PASS_BUCKETS: u16 = 10_000;
 const USER_BUCKETS: u64 = 1_000;
 
 /// Whether a rule whose conditions hold also passes its rollout.
@@ -14,7 +14,10 @@ pub(crate) enum Rollout {
     Always,
     Never,
     /// Passes if the bucket, 0 to 9,999, is below `threshold`.
-    Below { threshold: u16, prefix: Box<Prefix> },
+    Below {
+        threshold: u16,
+        prefix: Box<Prefix>,
+    },
 }
 
 impl Rollout {
@@ -24,10 +27,12 @@ impl Rollout {
         let threshold = (percentage * 100.0).ceil();
         if threshold <= 0.0 {
             Self::Never
-        } else if threshold >= PASS_BUCKETS as f64 {
+        } else if threshold >= f64::from(PASS_BUCKETS) {
             Self::Always
         } else {
             Self::Below {
+                // Between 1 and 9,999 by the two checks above.
+                #[allow(clippy::cast_sign_loss)]
                 threshold: threshold as u16,
                 prefix: Box::new(Prefix::new(format!("{spec_salt}.{rule_salt}.").as_bytes())),
             }
@@ -39,7 +44,7 @@ impl Rollout {
             Self::Always => true,
             Self::Never => false,
             Self::Below { threshold, prefix } => {
-                prefix.finish(unit().as_bytes()) % PASS_BUCKETS < u64::from(*threshold)
+                prefix.finish(unit().as_bytes()) % u64::from(PASS_BUCKETS) < u64::from(*threshold)
             }
         }
     }
@@ -52,7 +57,7 @@ pub(crate) fn user_bucket_prefix(salt: &str) -> Prefix {
 
 /// The unit's bucket, 0 to 999.
 pub(crate) fn user_bucket(prefix: &Prefix, unit: &str) -> i64 {
-    (prefix.finish(unit.as_bytes()) % USER_BUCKETS) as i64
+    (prefix.finish(unit.as_bytes()) % USER_BUCKETS).cast_signed()
 }
 
 #[cfg(test)]

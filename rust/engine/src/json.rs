@@ -94,4 +94,3 @@ pub(crate) fn describe(json: &str) -> String {
         Some(_) => "something that is not JSON".to_owned(),
     }
 }
-

@@ -220,24 +220,46 @@ pub(crate) enum Test {
     Constant(bool),
     Number(Order, f64),
     Version(VersionTest, Version),
-    Member { set: TextSet, fold_case: bool, expected: bool },
-    Part { parts: TextSet, place: Place, expected: bool },
+    Member {
+        set: TextSet,
+        fold_case: bool,
+        expected: bool,
+    },
+    Part {
+        parts: TextSet,
+        place: Place,
+        expected: bool,
+    },
     Regex(Box<Regex>),
     Time(TimeTest, i64),
-    Equal { operand: EqualOperand, expected: bool },
+    Equal {
+        operand: EqualOperand,
+        expected: bool,
+    },
     Array(ArrayTest, TextSet),
     /// No ID list is loaded, so nothing is in one; looking marks the reason.
-    IdList { expected: bool },
+    IdList {
+        expected: bool,
+    },
 }
 
 /// A compiled condition.
 #[derive(Debug)]
 pub(crate) enum Condition {
     Public,
-    Gate { gate: GateRef, expected: bool },
+    Gate {
+        gate: GateRef,
+        expected: bool,
+    },
     /// v1 only: one of several gates has the expected value.
-    AnyGate { gates: Box<[GateRef]>, expected: bool },
-    Compare { source: Source, test: Test },
+    AnyGate {
+        gates: Box<[GateRef]>,
+        expected: bool,
+    },
+    Compare {
+        source: Source,
+        test: Test,
+    },
     Unsupported,
 }
 
@@ -382,6 +404,7 @@ impl Ruleset {
     }
 
     /// The parameters a spec sets itself, if it says so.
+    #[must_use]
     pub fn explicit_parameters(&self, id: SpecId) -> Option<impl Iterator<Item = &str>> {
         self.spec(id).explicit_parameters.as_ref().map(|names| names.iter().map(|&name| self.string(name)))
     }

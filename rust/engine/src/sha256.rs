@@ -9,16 +9,8 @@ use sha2::block_api::compress256;
 const BLOCK: usize = 64;
 /// The length field and the mandatory 0x80 byte: what padding needs at least.
 const PADDING: usize = 9;
-const INITIAL_STATE: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
+const INITIAL_STATE: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// The constant start of a message: whole blocks already hashed, the rest kept as bytes.
 #[derive(Clone, Debug)]

@@ -123,7 +123,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    const EMPTY: Self = Self { standard: [Span::ABSENT; STANDARD_FIELDS], maps: [Run { first: 0, len: 0 }; MAPS] };
+    const EMPTY: Self =
+        Self { standard: [Span::ABSENT; STANDARD_FIELDS], maps: [Run { first: 0, len: 0 }; MAPS] };
 
     /// The layout of a user who is nothing but an id of `len` bytes.
     #[must_use]
@@ -187,7 +188,11 @@ impl<'a> UserView<'a> {
     }
 
     /// Every entry of a map, in the order given.
-    pub fn attributes(&self, map: AttributeMap) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
+    #[must_use]
+    pub fn attributes(
+        &self,
+        map: AttributeMap,
+    ) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
         let members = self.layout.maps[map as usize].of(self.entries);
         Object { members, text: self.text, nested: self.nested }.iter()
     }
@@ -220,6 +225,7 @@ fn resolve<'a>(node: Node, text: &'a str, nested: &'a [Entry]) -> Value<'a> {
 
 impl<'a> Array<'a> {
     /// The elements.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Value<'a>> + use<'a> {
         let (text, nested) = (self.text, self.nested);
         self.items.iter().map(move |entry| resolve(entry.node, text, nested))
@@ -228,6 +234,7 @@ impl<'a> Array<'a> {
 
 impl<'a> Object<'a> {
     /// The members.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
         let (text, nested) = (self.text, self.nested);
         self.members.iter().map(move |entry| (entry.key.text(text), resolve(entry.node, text, nested)))

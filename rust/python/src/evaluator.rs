@@ -3,13 +3,13 @@
 use arc_swap::ArcSwapOption;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 use statsig_engine::{
     AttributeMap, Compiled, Evaluation, Input, PackedUser, Ruleset, SpecKind, UserBuilder, compile, evaluate,
     unrecognized,
 };
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::errors::{payload_error, wrong_type};
 use crate::extract::fill_map;
@@ -21,6 +21,7 @@ use crate::options::{
 use crate::results::{Basis, PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
 use crate::user::with_user;
 
+/// A ruleset and the checks against it. `Statsig` adds where the ruleset comes from.
 #[pyclass(frozen, subclass, name = "Evaluator", module = "statsig_fastly._native")]
 pub(crate) struct PyEvaluator {
     current: ArcSwapOption<Loaded>,
@@ -86,16 +87,19 @@ impl PyEvaluator {
         issues.iter().map(|issue| (kind(issue.kind), issue.name.clone(), issue.message.clone())).collect()
     }
 
+    /// True if a ruleset is loaded, so that checks have answers.
     #[getter]
     fn is_ready(&self) -> bool {
         self.current.load().is_some()
     }
 
+    /// When the project in use was last changed, in ms since the epoch; None if nothing is loaded.
     #[getter]
     fn config_time(&self) -> Option<u64> {
         self.current.load().as_ref().map(|loaded| loaded.ruleset.time())
     }
 
+    /// Whether the user passes a gate.
     #[pyo3(signature = (user, name, options = None))]
     fn check_gate(
         &self,
@@ -110,6 +114,7 @@ impl PyEvaluator {
         Ok(evaluation.passes)
     }
 
+    /// Whether the user passes a gate, and why.
     #[pyo3(signature = (user, name, options = None))]
     fn get_feature_gate(
         &self,
@@ -122,6 +127,7 @@ impl PyEvaluator {
         Ok(PyFeatureGate::new(name, basis, evaluation))
     }
 
+    /// The parameters a dynamic config has for the user.
     #[pyo3(signature = (user, name, options = None))]
     fn get_dynamic_config(
         &self,
@@ -134,6 +140,7 @@ impl PyEvaluator {
         Ok(PyDynamicConfig::new(name, basis, evaluation))
     }
 
+    /// The user's group in an experiment, and its parameters.
     #[pyo3(signature = (user, name, options = None))]
     fn get_experiment(
         &self,
@@ -146,6 +153,7 @@ impl PyEvaluator {
         Ok(PyExperiment::new(name, basis, evaluation))
     }
 
+    /// The parameters of a layer, from the experiment in it that the user is part of.
     #[pyo3(signature = (user, name, options = None))]
     fn get_layer(
         &self,
@@ -158,22 +166,27 @@ impl PyEvaluator {
         Ok(PyLayer::new(name, basis, evaluation))
     }
 
+    /// Names of all gates, without segments and holdouts.
     fn get_feature_gate_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.names(py, SpecKind::Gate, Some("feature_gate"))
     }
 
+    /// Names of all dynamic configs, without experiments and autotunes.
     fn get_dynamic_config_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.names(py, SpecKind::Config, Some("dynamic_config"))
     }
 
+    /// Names of all experiments.
     fn get_experiment_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.names(py, SpecKind::Config, Some("experiment"))
     }
 
+    /// Names of all autotunes.
     fn get_autotune_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.names(py, SpecKind::Config, Some("autotune"))
     }
 
+    /// Names of all layers.
     fn get_layer_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.names(py, SpecKind::Layer, None)
     }
@@ -197,7 +210,8 @@ impl PyEvaluator {
         name: &str,
     ) -> PyResult<Evaluation> {
         with_user(user, |user| {
-            let Some((ruleset, id)) = loaded.and_then(|loaded| Some((&loaded.ruleset, loaded.ruleset.find(kind, name)?)))
+            let Some((ruleset, id)) =
+                loaded.and_then(|loaded| Some((&loaded.ruleset, loaded.ruleset.find(kind, name)?)))
             else {
                 return unrecognized();
             };
@@ -205,7 +219,7 @@ impl PyEvaluator {
                 user,
                 global: self.global.view(),
                 tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
-                now: if ruleset.uses_time() { now_ms() as i64 } else { 0 },
+                now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
             };
             evaluate(ruleset, id, &input)
         })
@@ -221,13 +235,24 @@ impl PyEvaluator {
         let loaded = self.current.load_full();
         let evaluation = self.evaluate(loaded.as_deref(), kind, user, text)?;
         let basis = loaded.map_or_else(
-            || Basis::Nothing(if self.started.load(Ordering::Acquire) { "NoValues" } else { "Uninitialized" }),
+            || {
+                Basis::Nothing(if self.started.load(Ordering::Acquire) {
+                    "NoValues"
+                } else {
+                    "Uninitialized"
+                })
+            },
             Basis::Loaded,
         );
         Ok((name.cast::<PyString>()?.clone().unbind(), basis, evaluation))
     }
 
-    fn names<'py>(&self, py: Python<'py>, kind: SpecKind, entity: Option<&str>) -> PyResult<Bound<'py, PyList>> {
+    fn names<'py>(
+        &self,
+        py: Python<'py>,
+        kind: SpecKind,
+        entity: Option<&str>,
+    ) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         if let Some(loaded) = self.current.load().as_ref() {
             let ruleset = &loaded.ruleset;

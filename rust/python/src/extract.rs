@@ -68,7 +68,11 @@ fn fill(
     } else {
         let scalar = matches!(map, AttributeMap::CustomIds | AttributeMap::Environment);
         let attribute = if scalar { None } else { nested(value, 0)? };
-        let expected = if scalar { "str, int, float, bool or None" } else { "str, int, float, bool, None, list or dict" };
+        let expected = if scalar {
+            "str, int, float, bool or None"
+        } else {
+            "str, int, float, bool, None, list or dict"
+        };
         let attribute =
             attribute.ok_or_else(|| wrong_type(&format!("{argument}[{name:?}]"), expected, value))?;
         builder.attribute(name, &attribute);

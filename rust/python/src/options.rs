@@ -4,9 +4,11 @@ use pyo3::prelude::*;
 
 macro_rules! evaluation_options {
     ($($rust:ident = $name:literal),* $(,)?) => {$(
+        /// How one check is to behave.
         #[pyclass(frozen, eq, hash, name = $name, module = "statsig_fastly")]
         #[derive(PartialEq, Eq, Hash)]
         pub(crate) struct $rust {
+            /// True if the check is not to count as an exposure.
             #[pyo3(get)]
             disable_exposure_logging: bool,
         }

@@ -3,8 +3,8 @@
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
-use std::sync::Arc;
 use statsig_engine::{Evaluation, Reason, Returned, SecondaryExposure, StringId};
+use std::sync::Arc;
 
 use crate::json;
 use crate::loaded::Loaded;
@@ -57,7 +57,9 @@ impl Outcome {
         };
         let source = &loaded.source;
         let reason = match self.evaluation.reason {
-            Reason::Recognized if self.evaluation.id_list_lookup => format!("{source}:Recognized:IdListInMemory"),
+            Reason::Recognized if self.evaluation.id_list_lookup => {
+                format!("{source}:Recognized:IdListInMemory")
+            }
             Reason::Recognized => format!("{source}:Recognized"),
             Reason::Unrecognized => format!("{source}:Unrecognized"),
             Reason::Unsupported => format!("{source}:Unsupported"),
@@ -219,6 +221,7 @@ fn same_type(value: &Bound<'_, PyAny>, fallback: &Bound<'_, PyAny>) -> bool {
         .any(|kind| kind.holds(value) && kind.holds(fallback))
 }
 
+/// Why a result is what it is.
 #[pyclass(frozen, eq, hash, name = "EvaluationDetails", module = "statsig_fastly")]
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct PyEvaluationDetails {
@@ -234,6 +237,7 @@ pub(crate) struct PyEvaluationDetails {
 
 #[pymethods]
 impl PyEvaluationDetails {
+    /// The four attributes by name.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("reason", &self.reason)?;
@@ -258,7 +262,8 @@ fn represent(class: &str, members: &Bound<'_, PyDict>) -> PyResult<String> {
 
 /// A result class: its fields, and the methods all of them have.
 macro_rules! result_class {
-    ($rust:ident, $name:literal, { $($methods:tt)* }) => {
+    ($(#[$doc:meta])* $rust:ident, $name:literal, { $($methods:tt)* }) => {
+        $(#[$doc])*
         #[pyclass(frozen, name = $name, module = "statsig_fastly")]
         pub(crate) struct $rust(Outcome);
 
@@ -270,38 +275,46 @@ macro_rules! result_class {
 
         #[pymethods]
         impl $rust {
+            /// The name that was asked for.
             #[getter(name)]
             fn read_name(&self, py: Python<'_>) -> Py<PyString> {
                 self.0.name.clone_ref(py)
             }
 
+            /// The rule that decided.
             #[getter(rule_id)]
             fn read_rule_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
                 self.0.rule_id(py)
             }
 
+            /// The spec's id type.
             #[getter(id_type)]
             fn read_id_type<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
                 self.0.id_type(py)
             }
 
+            /// Why the result is what it is.
             #[getter(details)]
             fn read_details(&self) -> PyEvaluationDetails {
                 self.0.details()
             }
 
+            /// The same as `name`.
             fn get_name(&self, py: Python<'_>) -> Py<PyString> {
                 self.read_name(py)
             }
 
+            /// The same as `rule_id`.
             fn get_rule_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
                 self.0.rule_id(py)
             }
 
+            /// The same as `id_type`.
             fn get_id_type<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
                 self.0.id_type(py)
             }
 
+            /// The same as `details`.
             fn get_evaluation_details(&self) -> PyEvaluationDetails {
                 self.0.details()
             }
@@ -334,7 +347,10 @@ macro_rules! result_class {
     };
 }
 
-result_class!(PyFeatureGate, "FeatureGate", {
+result_class!(
+    /// The result of a gate check. It is true where the gate is.
+    PyFeatureGate, "FeatureGate", {
+    /// Whether the user passes.
     #[getter(value)]
     fn read_value(&self) -> bool {
         self.0.evaluation.passes
@@ -344,6 +360,7 @@ result_class!(PyFeatureGate, "FeatureGate", {
         self.0.evaluation.passes
     }
 
+    /// The result as JSON-like data, in the official package's shape.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = self.0.to_dict(py)?;
         dict.set_item("value", self.0.evaluation.passes)?;
@@ -360,12 +377,14 @@ impl PyFeatureGate {
 
 /// A result that holds parameters. Their getters are the same for all three.
 macro_rules! config_class {
-    ($rust:ident, $name:literal, { $($methods:tt)* }) => {
-        result_class!($rust, $name, {
+    ($(#[$doc:meta])* $rust:ident, $name:literal, { $($methods:tt)* }) => {
+        result_class!($(#[$doc])* $rust, $name, {
+            /// All parameters, in a dict of the caller's own.
             fn get_value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
                 self.0.value(py)
             }
 
+            /// A parameter, or the fallback if there is none of the fallback's type.
             #[pyo3(signature = (key, fallback = None))]
             fn get<'py>(
                 &self,
@@ -375,6 +394,7 @@ macro_rules! config_class {
                 self.0.get(key, fallback)
             }
 
+            /// The same as `get`.
             #[pyo3(signature = (key, fallback = None))]
             fn get_typed<'py>(
                 &self,
@@ -384,6 +404,7 @@ macro_rules! config_class {
                 self.0.get(key, fallback)
             }
 
+            /// The parameter if it is a string, else the fallback.
             fn get_string<'py>(
                 &self,
                 key: &Bound<'py, PyString>,
@@ -392,6 +413,7 @@ macro_rules! config_class {
                 self.0.get_as(key, fallback, Kind::Text)
             }
 
+            /// The parameter if it is a whole number, else the fallback.
             fn get_integer<'py>(
                 &self,
                 key: &Bound<'py, PyString>,
@@ -400,6 +422,7 @@ macro_rules! config_class {
                 self.0.get_as(key, fallback, Kind::Integer)
             }
 
+            /// The parameter as a float if it is a number, else the fallback.
             fn get_float<'py>(
                 &self,
                 key: &Bound<'py, PyString>,
@@ -408,6 +431,7 @@ macro_rules! config_class {
                 self.0.get_as(key, fallback, Kind::Float)
             }
 
+            /// The parameter if it is a boolean, else the fallback.
             fn get_bool<'py>(
                 &self,
                 key: &Bound<'py, PyString>,
@@ -416,6 +440,7 @@ macro_rules! config_class {
                 self.0.get_as(key, fallback, Kind::Bool)
             }
 
+            /// The parameter if it is an array, else the fallback.
             fn get_array<'py>(
                 &self,
                 key: &Bound<'py, PyString>,
@@ -424,6 +449,7 @@ macro_rules! config_class {
                 self.0.get_as(key, fallback, Kind::Array)
             }
 
+            /// The parameter if it is an object, else the fallback.
             fn get_object<'py>(
                 &self,
                 key: &Bound<'py, PyString>,
@@ -446,6 +472,7 @@ macro_rules! config_class {
                 Ok(self.0.parameter(key)?.is_some())
             }
 
+            /// Gates that were met on the way, in order.
             #[getter]
             fn secondary_exposures<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
                 self.0.exposures(py, self.0.evaluation.exposures.iter())
@@ -462,12 +489,16 @@ macro_rules! config_class {
     };
 }
 
-config_class!(PyDynamicConfig, "DynamicConfig", {
+config_class!(
+    /// The result of a dynamic config.
+    PyDynamicConfig, "DynamicConfig", {
+    /// All parameters, in a dict of the caller's own.
     #[getter(value)]
     fn read_value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.0.value(py)
     }
 
+    /// The result as JSON-like data, in the official package's shape.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = self.0.to_dict(py)?;
         dict.set_item("value", self.0.value(py)?)?;
@@ -475,26 +506,33 @@ config_class!(PyDynamicConfig, "DynamicConfig", {
     }
 });
 
-config_class!(PyExperiment, "Experiment", {
+config_class!(
+    /// The result of an experiment.
+    PyExperiment, "Experiment", {
+    /// All parameters, in a dict of the caller's own.
     #[getter(value)]
     fn read_value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.0.value(py)
     }
 
+    /// The user's group; None outside every group.
     #[getter(group_name)]
     fn read_group_name<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.0.group(py)
     }
 
+    /// The same as `group_name`.
     fn get_group_name<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.0.group(py)
     }
 
+    /// Whether the experiment is running.
     #[getter]
     fn is_experiment_active(&self) -> bool {
         self.0.evaluation.is_active
     }
 
+    /// The result as JSON-like data, in the official package's shape.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = self.0.to_dict(py)?;
         dict.set_item("value", self.0.value(py)?)?;
@@ -503,26 +541,33 @@ config_class!(PyExperiment, "Experiment", {
     }
 });
 
-config_class!(PyLayer, "Layer", {
+config_class!(
+    /// The result of a layer.
+    PyLayer, "Layer", {
+    /// The user's group; None outside every group.
     #[getter(group_name)]
     fn read_group_name<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.0.group(py)
     }
 
+    /// The same as `group_name`.
     fn get_group_name<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.0.group(py)
     }
 
+    /// The experiment the values come from; None if they are the layer's own.
     #[getter]
     fn allocated_experiment_name<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.0.delegate(py)
     }
 
+    /// Whether the experiment is running.
     #[getter]
     fn is_experiment_active(&self) -> bool {
         self.0.evaluation.is_active
     }
 
+    /// The parameters the allocated experiment sets itself.
     #[getter]
     fn explicit_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
@@ -534,6 +579,7 @@ config_class!(PyLayer, "Layer", {
         Ok(list)
     }
 
+    /// The exposures that count for parameters the experiment does not set.
     #[getter]
     fn undelegated_secondary_exposures<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         self.0
@@ -543,6 +589,7 @@ config_class!(PyLayer, "Layer", {
             .transpose()
     }
 
+    /// The result as JSON-like data, in the official package's shape.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = self.0.to_dict(py)?;
         dict.set_item("group_name", self.0.group(py))?;

@@ -29,6 +29,7 @@ enum Part {
     Map(AttributeMap),
 }
 
+/// Whom a check is about. Converted once, when it is made; it never changes.
 #[pyclass(frozen, name = "StatsigUser", module = "statsig_fastly")]
 pub(crate) struct PyStatsigUser {
     packed: PackedUser,
@@ -80,63 +81,78 @@ impl PyStatsigUser {
         Ok(draft.finish())
     }
 
+    /// The user id; "" if none was given.
     #[getter]
     fn user_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
         PyString::new(py, self.view().standard(StandardField::UserId).unwrap_or_default())
     }
 
+    /// The e-mail address, or None.
     #[getter]
     fn email(&self) -> Option<&str> {
         self.view().standard(StandardField::Email)
     }
 
+    /// The IP address, or None.
     #[getter]
     fn ip(&self) -> Option<&str> {
         self.view().standard(StandardField::Ip)
     }
 
+    /// The country code, or None.
     #[getter]
     fn country(&self) -> Option<&str> {
         self.view().standard(StandardField::Country)
     }
 
+    /// The locale, or None.
     #[getter]
     fn locale(&self) -> Option<&str> {
         self.view().standard(StandardField::Locale)
     }
 
+    /// The version of the application, or None.
     #[getter]
     fn app_version(&self) -> Option<&str> {
         self.view().standard(StandardField::AppVersion)
     }
 
+    /// The user agent, or None.
     #[getter]
     fn user_agent(&self) -> Option<&str> {
         self.view().standard(StandardField::UserAgent)
     }
 
+    /// A copy of the attributes, or None.
     #[getter]
     fn custom<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         self.map(py, AttributeMap::Custom)
     }
 
+    /// A copy of the further ids by id type, or None.
     #[getter]
     fn custom_ids<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         self.map(py, AttributeMap::CustomIds)
     }
 
+    /// A copy of the private attributes, or None.
     #[getter]
     fn private_attributes<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         self.map(py, AttributeMap::Private)
     }
 
+    /// A copy of the user's environment, or None.
     #[getter]
     fn statsig_environment<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         self.map(py, AttributeMap::Environment)
     }
 
+    /// A user like this one but for the arguments given, which are those of the constructor.
     #[pyo3(signature = (**changes))]
-    fn replace<'py>(slf: &Bound<'py, Self>, changes: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+    fn replace<'py>(
+        slf: &Bound<'py, Self>,
+        changes: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let arguments = slf.get().arguments(slf.py())?;
         if let Some(changes) = changes {
             arguments.update(changes.as_mapping())?;
@@ -256,7 +272,8 @@ impl Draft {
     fn set(&mut self, argument: &str, part: Part, value: &Bound<'_, PyAny>) -> PyResult<()> {
         match part {
             Part::Field(field) => {
-                let text = value.cast::<PyString>().map_err(|_| wrong_type(argument, "str or None", value))?;
+                let text =
+                    value.cast::<PyString>().map_err(|_| wrong_type(argument, "str or None", value))?;
                 self.builder.standard(field, text.to_str()?);
                 self.has_id |= field == StandardField::UserId;
             }
@@ -283,7 +300,8 @@ impl Draft {
             let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
             let name = key.cast::<PyString>().map_err(|_| wrong_type("user", "keys that are str", &key))?;
             let name = name.to_str()?;
-            let Some((argument, _, part)) = FIELDS.iter().find(|(python, wire, _)| name == *python || name == *wire)
+            let Some((argument, _, part)) =
+                FIELDS.iter().find(|(python, wire, _)| name == *python || name == *wire)
             else {
                 let known: Vec<_> = FIELDS.iter().map(|(name, _, _)| *name).collect();
                 return Err(PyValueError::new_err(format!(

@@ -16,9 +16,8 @@ pub(crate) enum EqualOperand {
 
 pub(crate) fn equal(value: Value<'_>, operand: &EqualOperand) -> bool {
     let mut scratch = Scratch::new();
-    let mut text_is = |value: Value<'_>, expected: &str| {
-        value.text(&mut scratch).is_some_and(|text| text == expected)
-    };
+    let mut text_is =
+        |value: Value<'_>, expected: &str| value.text(&mut scratch).is_some_and(|text| text == expected);
     match operand {
         EqualOperand::Null => value.is_null(),
         EqualOperand::Bool(expected) => matches!(value, Value::Bool(value) if value == *expected),

@@ -35,12 +35,17 @@ pub(crate) fn test(test: TimeTest, value: Value<'_>, operand: i64) -> bool {
 
 /// A user's text as milliseconds since the epoch.
 pub(crate) fn parse_user(text: &str) -> Option<i64> {
-    text.parse().ok().or_else(|| if USER_DATE_LENGTHS.contains(&text.len()) { parse_date(text) } else { None })
+    text.parse()
+        .ok()
+        .or_else(|| if USER_DATE_LENGTHS.contains(&text.len()) { parse_date(text) } else { None })
 }
 
 /// A target's text as milliseconds since the epoch.
 pub(crate) fn parse_target(text: &str) -> Option<i64> {
-    text.parse().ok().or_else(|| parse_date(text)).or_else(|| text.parse::<f64>().ok().map(|number| number as i64))
+    text.parse()
+        .ok()
+        .or_else(|| parse_date(text))
+        .or_else(|| text.parse::<f64>().ok().map(|number| number as i64))
 }
 
 fn parse_date(text: &str) -> Option<i64> {

@@ -63,7 +63,8 @@ impl ConditionCompiler {
 
     fn condition(&self, condition: &wire::Condition<'_>, tables: &mut Tables) -> Condition {
         // The v1 SDKs take types and operators in any case, the reference only as written here.
-        let in_case = |text: &str| if self.format == Format::V1 { text.to_lowercase() } else { text.to_owned() };
+        let in_case =
+            |text: &str| if self.format == Format::V1 { text.to_lowercase() } else { text.to_owned() };
         let target = condition
             .target_value
             .and_then(|raw| serde_json::from_str(raw.get()).ok())
@@ -101,9 +102,7 @@ impl ConditionCompiler {
             }
             "current_time" => Source::Now,
             "target_app" => Source::App,
-            "experiment_group" => {
-                Source::Group(field.and_then(|name| self.spec(SpecKind::Config, name)))
-            }
+            "experiment_group" => Source::Group(field.and_then(|name| self.spec(SpecKind::Config, name))),
             _ => return Condition::Unsupported,
         };
         match condition.operator.as_ref().and_then(|operator| compile_test(&in_case(operator), target)) {

@@ -17,7 +17,7 @@ use crate::ruleset::{
 use crate::user::{Attribute, AttributeMap, PackedUser, UserBuilder};
 use crate::wire;
 use condition::ConditionCompiler;
-use tables::{Hasher, Tables};
+use tables::{Frozen, Hasher, Tables};
 
 /// What a payload turned out to be.
 #[derive(Debug)]
@@ -50,8 +50,11 @@ fn compile_v2(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
     let time = required("time", top.time, WHOLE_MS)?;
     let conditions: wire::Map<'_, &RawValue> =
         required("condition_map", top.condition_map, "an object of conditions by key")?;
-    let _: wire::Map<'_, wire::Text<'_>> =
-        required("experiment_to_layer", top.experiment_to_layer, "an object of layer names by experiment name")?;
+    let _: wire::Map<'_, wire::Text<'_>> = required(
+        "experiment_to_layer",
+        top.experiment_to_layer,
+        "an object of layer names by experiment name",
+    )?;
 
     let mut specs = Specs::default();
     for (kind, field, raw) in top.spec_fields() {
@@ -119,13 +122,14 @@ impl<'a, C> Specs<'a, C> {
     fn add(&mut self, kind: SpecKind, name: wire::Text<'a>, spec: Result<wire::Spec<'a, C>, String>) {
         match spec {
             Err(message) => self.drop(kind, name.0.into_owned(), message),
-            Ok(spec) => match self.by_name.get(&(kind, name.clone())) {
-                Some(&index) => self.readable[index].2 = spec,
-                None => {
+            Ok(spec) => {
+                if let Some(&index) = self.by_name.get(&(kind, name.clone())) {
+                    self.readable[index].2 = spec;
+                } else {
                     self.by_name.insert((kind, name.clone()), self.readable.len());
                     self.readable.push((kind, name, spec));
                 }
-            },
+            }
         }
     }
 
@@ -206,7 +210,10 @@ impl Compiler {
             rollout: Rollout::new(rule.pass_percentage, &spec.salt, salt),
             unit: self.tables.unit(&rule.id_type),
             value,
-            delegate: rule.config_delegate.as_ref().and_then(|name| self.conditions.spec(SpecKind::Config, name)),
+            delegate: rule
+                .config_delegate
+                .as_ref()
+                .and_then(|name| self.conditions.spec(SpecKind::Config, name)),
             passes: !rule.return_value.is("false"),
             is_group: rule.is_experiment_group.unwrap_or(false),
             pure,
@@ -251,7 +258,7 @@ impl Compiler {
         let checksum: Option<wire::Text<'_>> = optional("checksum", top.checksum, "a string")?;
         let environment: Option<wire::Text<'_>> =
             optional("default_environment", top.default_environment, "a string")?;
-        let (strings, values, units) = self.tables.finish();
+        let Frozen { strings, values, units } = self.tables.finish();
         let names = |kind| {
             let ids: Vec<SpecId> = (0u32..)
                 .zip(&self.specs)
@@ -290,9 +297,9 @@ fn app_id(raw: Option<&RawValue>) -> PackedUser {
         match value {
             serde_json::Value::Null => Attribute::Null,
             serde_json::Value::Bool(value) => Attribute::Bool(value),
-            serde_json::Value::Number(number) => {
-                number.as_i64().map_or_else(|| Attribute::Float(number.as_f64().unwrap_or(f64::NAN)), Attribute::Int)
-            }
+            serde_json::Value::Number(number) => number
+                .as_i64()
+                .map_or_else(|| Attribute::Float(number.as_f64().unwrap_or(f64::NAN)), Attribute::Int),
             serde_json::Value::String(text) => Attribute::Text(text),
             serde_json::Value::Array(items) => Attribute::Array(items.into_iter().map(attribute).collect()),
             serde_json::Value::Object(members) => {
@@ -317,7 +324,8 @@ fn parse_top(payload: &[u8]) -> Result<wire::Payload<'_>, LoadError> {
         }
     }
     let mut deserializer = serde_json::Deserializer::from_slice(payload);
-    wire::Payload::deserialize(&mut deserializer).map_err(|error| LoadError::Syntax { message: error.to_string() })
+    wire::Payload::deserialize(&mut deserializer)
+        .map_err(|error| LoadError::Syntax { message: error.to_string() })
 }
 
 /// Reads one part of the payload. The message names the place inside that part and what was expected.

@@ -7,10 +7,10 @@ use super::tables::Hasher;
 use crate::compare::arrays::ArrayTest;
 use crate::compare::equal::EqualOperand;
 use crate::compare::numbers::Order;
+use crate::compare::regexes;
 use crate::compare::strings::{Place, TextSet};
 use crate::compare::times::{TimeTest, parse_target};
 use crate::compare::versions::{Version, VersionTest};
-use crate::compare::regexes;
 use crate::ruleset::Test;
 use crate::wire::Target;
 
@@ -37,8 +37,9 @@ pub(crate) fn compile_test(operator: &str, target: Target<'_>) -> Option<Test> {
         "str_contains_any" => part(target, Place::Anywhere, true),
         "str_contains_none" => part(target, Place::Anywhere, false),
         "str_matches" => match &target {
-            Target::Text(pattern) => regexes::compile(pattern)
-                .map_or(Test::Constant(false), |regex| Test::Regex(Box::new(regex))),
+            Target::Text(pattern) => {
+                regexes::compile(pattern).map_or(Test::Constant(false), |regex| Test::Regex(Box::new(regex)))
+            }
             _ => Test::Constant(false),
         },
         "before" => time(TimeTest::Before, &target),
@@ -176,12 +177,11 @@ fn distinct(elements: Vec<Cow<'_, str>>) -> Vec<Element<'_>> {
     let mut kept: Vec<Element<'_>> = Vec::with_capacity(elements.len());
     for (position, text) in elements.into_iter().enumerate() {
         let lower = text.to_lowercase();
-        match index.get(&lower) {
-            Some(&slot) => kept[slot] = Element { lower, text, position },
-            None => {
-                index.insert(lower.clone(), kept.len());
-                kept.push(Element { lower, text, position });
-            }
+        if let Some(&slot) = index.get(&lower) {
+            kept[slot] = Element { lower, text, position };
+        } else {
+            index.insert(lower.clone(), kept.len());
+            kept.push(Element { lower, text, position });
         }
     }
     kept

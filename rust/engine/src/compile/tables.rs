@@ -54,22 +54,28 @@ impl Tables {
         id
     }
 
-
     pub(crate) fn unit(&mut self, id_type: &str) -> UnitId {
         let next = UnitId(self.units.len() as u32);
         intern(&mut self.units, id_type, next)
     }
 
-    pub(crate) fn finish(self) -> (Box<[Box<str>]>, Box<[JsonValue]>, Box<[Unit]>) {
+    pub(crate) fn finish(self) -> Frozen {
         let mut keys = self.keys;
-        let values = in_order(self.values, |id| id.index())
+        let values = in_order(self.values, ValueId::index)
             .into_iter()
             .zip(keys.drain(..))
             .map(|(json, keys)| JsonValue { kind: json_kind(&json), json, keys })
             .collect();
-        let units = in_order(self.units, |id| id.index()).iter().map(|id_type| unit(id_type)).collect();
-        (in_order(self.strings, |id| id.index()).into(), values, units)
+        let units = in_order(self.units, UnitId::index).iter().map(|id_type| unit(id_type)).collect();
+        Frozen { strings: in_order(self.strings, StringId::index).into(), values, units }
     }
+}
+
+/// The tables as the ruleset keeps them, each in the order of its ids.
+pub(crate) struct Frozen {
+    pub(crate) strings: Box<[Box<str>]>,
+    pub(crate) values: Box<[JsonValue]>,
+    pub(crate) units: Box<[Unit]>,
 }
 
 fn intern<I: Copy>(map: &mut HashMap<Box<str>, I, Hasher>, text: &str, next: I) -> I {

@@ -4,7 +4,9 @@ use super::{Evaluator, Input, Outcome, Remembered, State, TooDeep, evaluate_at};
 use crate::bucket::user_bucket;
 use crate::compare::{arrays, equal, numbers, regexes, strings, times, versions};
 use crate::evaluation::SecondaryExposure;
-use crate::ruleset::{Condition, ConditionId, Field, GateRef, Rule, Source, SpecId, StringId, Test, Unit, UnitId};
+use crate::ruleset::{
+    Condition, ConditionId, Field, GateRef, Rule, Source, SpecId, StringId, Test, Unit, UnitId,
+};
 use crate::user::{AttributeMap, Key, StandardField};
 use crate::value::{Scratch, Value};
 
@@ -67,7 +69,8 @@ impl<'r> Evaluator<'r, '_> {
                     Source::Group(Some(experiment)) => self.group(*experiment)?,
                     _ => self.value(source),
                 };
-                let looked_up = matches!(test, Test::IdList { .. }) && value.text(&mut Scratch::new()).is_some();
+                let looked_up =
+                    matches!(test, Test::IdList { .. }) && value.text(&mut Scratch::new()).is_some();
                 let outcome = holds(test, value);
                 self.id_list_lookup |= looked_up;
                 Ok(Some(outcome))
@@ -124,19 +127,22 @@ impl<'r> Evaluator<'r, '_> {
                 Value::Int(user_bucket(prefix, self.unit_text(*unit, &mut Scratch::new())))
             }
             Source::Now => Value::Now(self.input.now),
-            Source::App => {
-                self.ruleset.app_id.view().attributes(AttributeMap::Custom).next().map_or(Value::Null, |(_, id)| id)
-            }
+            Source::App => self
+                .ruleset
+                .app_id
+                .view()
+                .attributes(AttributeMap::Custom)
+                .next()
+                .map_or(Value::Null, |(_, id)| id),
             Source::Group(_) | Source::Nothing => Value::Null,
         }
     }
 
     fn field(&self, field: &Field) -> Value<'_> {
         let Input { user, global, .. } = self.input;
-        if let Some(text) = field.standard.and_then(|standard| user.standard(standard)) {
-            if !text.is_empty() {
-                return Value::Text(text);
-            }
+        let standard = field.standard.and_then(|standard| user.standard(standard));
+        if let Some(text) = standard.filter(|text| !text.is_empty()) {
+            return Value::Text(text);
         }
         let sources =
             [(user, AttributeMap::Custom), (global, AttributeMap::Custom), (user, AttributeMap::Private)];

@@ -120,7 +120,10 @@ impl<'r> Evaluator<'r, '_> {
     fn finish(self, id: SpecId, state: State) -> Evaluation {
         let reason = if state.unsupported { Reason::Unsupported } else { Reason::Recognized };
         let mut undelegated = state.undelegated;
-        if undelegated.is_none() && self.ruleset.spec(id).kind == SpecKind::Layer && !self.exposures.is_empty() {
+        if undelegated.is_none()
+            && self.ruleset.spec(id).kind == SpecKind::Layer
+            && !self.exposures.is_empty()
+        {
             let all = self.exposures.len() as u32;
             undelegated = Some(Undelegated { from: all, to: all });
         }

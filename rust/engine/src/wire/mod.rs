@@ -5,8 +5,8 @@
 
 pub(crate) mod optional;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize as Derive;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use std::borrow::Cow;
@@ -195,7 +195,8 @@ pub(crate) struct ReturnValue<'a> {
 impl<'de: 'a, 'a> Deserialize<'de> for ReturnValue<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = <&RawValue>::deserialize(deserializer)?.get();
-        let keys = if json.starts_with('{') { member_names(json).map_err(D::Error::custom)? } else { Vec::new() };
+        let keys =
+            if json.starts_with('{') { member_names(json).map_err(D::Error::custom)? } else { Vec::new() };
         Ok(Self { json, keys })
     }
 }

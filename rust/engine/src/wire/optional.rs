@@ -181,7 +181,11 @@ pub(crate) fn check(payload: &Payload<'_>) -> Result<(), LoadError> {
     is::<Map<'_, ParameterStore<'_>>>("param_stores", payload.param_stores, "an object of parameter stores")?;
     is::<Map<'_, Bandit<'_>>>("cmab_configs", payload.cmab_configs, "an object of CMAB configs")?;
     is::<SessionReplay<'_>>("session_replay_info", payload.session_replay_info, "session replay settings")?;
-    is::<AutoCapture>("auto_capture_settings", payload.auto_capture_settings, "an object with disabled_events")?;
+    is::<AutoCapture>(
+        "auto_capture_settings",
+        payload.auto_capture_settings,
+        "an object with disabled_events",
+    )?;
     is::<ClientResponse>("gcir_config", payload.gcir_config, "an object with remove_default_value_gates")
 }
 

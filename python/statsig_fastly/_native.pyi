@@ -1,0 +1,410 @@
+"""The Rust core: users, results and the evaluator behind `Statsig`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar, final, overload, type_check_only
+
+from typing_extensions import Self, disjoint_base
+
+__all__ = [
+    "DynamicConfig",
+    "DynamicConfigEvaluationOptions",
+    "EvaluationDetails",
+    "Evaluator",
+    "Experiment",
+    "ExperimentEvaluationOptions",
+    "FeatureGate",
+    "FeatureGateEvaluationOptions",
+    "Layer",
+    "LayerEvaluationOptions",
+    "StatsigUser",
+    "__version__",
+]
+
+__version__: str
+
+_T = TypeVar("_T")
+_Scalar: TypeAlias = str | int | float | bool | None
+# Lists and mappings may hold further ones; type checkers are not asked to follow.
+_Attribute: TypeAlias = _Scalar | Sequence[Any] | Mapping[str, Any]
+_User: TypeAlias = StatsigUser | str | Mapping[str, Any]
+
+@final
+class StatsigUser:
+    """Whom a check is about.
+
+    Converted once, when it is made: keep it for all checks of a request. A user never changes; `replace`
+    makes another one. Users are equal if all they hold is, can be pickled with their private
+    attributes, and show how many of those they have, not which, in their `repr`.
+
+    A check also takes a plain `str` (a user id) or a mapping with the names used here or those of the
+    payload (`userID`, `customIDs`, `appVersion` and so on).
+
+    Args:
+        user_id: The id most gates and experiments are rolled out by. None is the same as `""`.
+        email: For conditions on `email`.
+        ip: For conditions on `ip`.
+        country: ISO 3166-1 alpha-2 code for conditions on `country`.
+        locale: For conditions on `locale`.
+        app_version: Dotted numbers for conditions on `appVersion`.
+        user_agent: For conditions on `userAgent`.
+        custom: Attributes of your own by name. Integers beyond 64 bits count as floats.
+        custom_ids: Ids of further kinds by id type, such as `{"companyID": "c-17"}`.
+        private_attributes: Like `custom`, for conditions only: they never leave the process.
+        statsig_environment: The user's own environment, such as `{"tier": "staging"}`; it goes before
+            `StatsigOptions.environment`.
+
+    Raises:
+        TypeError: An argument or a value in a mapping has a type that no condition could look at.
+    """
+
+    def __new__(
+        cls,
+        user_id: str | None = None,
+        email: str | None = None,
+        ip: str | None = None,
+        country: str | None = None,
+        locale: str | None = None,
+        app_version: str | None = None,
+        user_agent: str | None = None,
+        custom: Mapping[str, _Attribute] | None = None,
+        custom_ids: Mapping[str, _Scalar] | None = None,
+        private_attributes: Mapping[str, _Attribute] | None = None,
+        statsig_environment: Mapping[str, _Scalar] | None = None,
+    ) -> Self: ...
+    @property
+    def user_id(self) -> str:
+        """The user id; `""` if none was given."""
+
+    @property
+    def email(self) -> str | None: ...
+    @property
+    def ip(self) -> str | None: ...
+    @property
+    def country(self) -> str | None: ...
+    @property
+    def locale(self) -> str | None: ...
+    @property
+    def app_version(self) -> str | None: ...
+    @property
+    def user_agent(self) -> str | None: ...
+    @property
+    def custom(self) -> dict[str, Any] | None:
+        """A copy of the attributes; None if none were given."""
+
+    @property
+    def custom_ids(self) -> dict[str, Any] | None:
+        """A copy of the further ids; None if none were given."""
+
+    @property
+    def private_attributes(self) -> dict[str, Any] | None:
+        """A copy of the private attributes; None if none were given."""
+
+    @property
+    def statsig_environment(self) -> dict[str, Any] | None:
+        """A copy of the user's environment; None if none was given."""
+
+    def replace(self, **changes: Any) -> StatsigUser:
+        """A user like this one but for the arguments given, which are those of the constructor."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[type[StatsigUser], tuple[Any, ...]]: ...
+
+@final
+class EvaluationDetails:
+    """Why a result is what it is.
+
+    Attributes:
+        reason: `⟨source⟩:Recognized`, `:Unrecognized` (no such spec) or `:Unsupported` (a condition is
+            of a kind that is not evaluated); `Uninitialized` and `NoValues` where nothing is loaded;
+            `Error:…` where gates and delegates are nested too deeply. The source is
+            `Adapter(⟨name⟩)` or `Bootstrap`.
+        lcut: When the project was last changed, in ms since the epoch; None if nothing is loaded.
+        received_at: When the payload was taken, in ms since the epoch; None if nothing is loaded.
+        version: The spec's version, if it has one.
+    """
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def lcut(self) -> int | None: ...
+    @property
+    def received_at(self) -> int | None: ...
+    @property
+    def version(self) -> int | None: ...
+    def to_dict(self) -> dict[str, Any]:
+        """The four attributes by name."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@type_check_only
+class _Result:
+    """What all results have."""
+
+    @property
+    def name(self) -> str:
+        """The name that was asked for."""
+
+    @property
+    def rule_id(self) -> str:
+        """The rule that decided: `default` or `disabled` where none matched, `""` where none was asked."""
+
+    @property
+    def id_type(self) -> str:
+        """The spec's id type, such as `userID`; `""` if there is no such spec."""
+
+    @property
+    def details(self) -> EvaluationDetails:
+        """Why the result is what it is."""
+
+    def get_name(self) -> str:
+        """The same as `name`."""
+
+    def get_rule_id(self) -> str:
+        """The same as `rule_id`."""
+
+    def get_id_type(self) -> str:
+        """The same as `id_type`."""
+
+    def get_evaluation_details(self) -> EvaluationDetails:
+        """The same as `details`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON-like data, in the official package's shape."""
+
+    def __eq__(self, other: object, /) -> bool:
+        """Compares all but `details`: when and from where the payload came does not matter."""
+
+@final
+class FeatureGate(_Result):
+    """The result of a gate check. It is true where the gate is."""
+
+    @property
+    def value(self) -> bool:
+        """Whether the user passes."""
+
+    def __bool__(self) -> bool: ...
+
+@type_check_only
+class _Parameters(_Result):
+    """What results with parameters have.
+
+    Values belong to the caller: changing one changes no later result.
+    """
+
+    @overload
+    def get(self, key: str, fallback: None = None) -> Any: ...
+    @overload
+    def get(self, key: str, fallback: _T) -> _T:
+        """A parameter.
+
+        Args:
+            key: Its name.
+            fallback: What to return if there is no parameter of that name, or, unless it is None, if
+                the parameter's type is another: str, bool, int, float, list and dict all differ.
+        """
+
+    @overload
+    def get_typed(self, key: str, fallback: None = None) -> Any: ...
+    @overload
+    def get_typed(self, key: str, fallback: _T) -> _T:
+        """The same as `get`."""
+
+    def get_string(self, key: str, fallback: _T) -> str | _T:
+        """The parameter if it is a string, else the fallback."""
+
+    def get_integer(self, key: str, fallback: _T) -> int | _T:
+        """The parameter if it is a whole number, else the fallback. A boolean is not a number."""
+
+    def get_float(self, key: str, fallback: _T) -> float | _T:
+        """The parameter as a float if it is a number, else the fallback. A boolean is not a number."""
+
+    def get_bool(self, key: str, fallback: _T) -> bool | _T:
+        """The parameter if it is a boolean, else the fallback."""
+
+    def get_array(self, key: str, fallback: _T) -> list[Any] | _T:
+        """The parameter if it is an array, else the fallback."""
+
+    def get_object(self, key: str, fallback: _T) -> dict[str, Any] | _T:
+        """The parameter if it is an object, else the fallback."""
+
+    def get_value(self) -> dict[str, Any]:
+        """All parameters, in a dict of the caller's own."""
+
+    @property
+    def secondary_exposures(self) -> list[dict[str, str]]:
+        """Gates that were met on the way, in order, each with `gate`, `gateValue` and `ruleID`."""
+
+    def __getitem__(self, key: str, /) -> Any:
+        """The parameter; raises KeyError if there is none of that name."""
+
+    def __contains__(self, key: object, /) -> bool: ...
+
+@final
+class DynamicConfig(_Parameters):
+    """The result of a dynamic config."""
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """All parameters, in a dict of the caller's own."""
+
+@final
+class Experiment(_Parameters):
+    """The result of an experiment."""
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """All parameters, in a dict of the caller's own."""
+
+    @property
+    def group_name(self) -> str | None:
+        """The user's group; None outside every group."""
+
+    def get_group_name(self) -> str | None:
+        """The same as `group_name`."""
+
+    @property
+    def is_experiment_active(self) -> bool:
+        """Whether the experiment is running."""
+
+@final
+class Layer(_Parameters):
+    """The result of a layer."""
+
+    @property
+    def group_name(self) -> str | None:
+        """The user's group in the experiment that applies; None outside every group."""
+
+    def get_group_name(self) -> str | None:
+        """The same as `group_name`."""
+
+    @property
+    def allocated_experiment_name(self) -> str | None:
+        """The experiment the values come from; None if they are the layer's own."""
+
+    @property
+    def is_experiment_active(self) -> bool:
+        """Whether that experiment is running."""
+
+    @property
+    def explicit_parameters(self) -> list[str]:
+        """The parameters that experiment sets itself."""
+
+    @property
+    def undelegated_secondary_exposures(self) -> list[dict[str, str]] | None:
+        """The exposures that count for parameters the experiment does not set."""
+
+@final
+class FeatureGateEvaluationOptions:
+    """How one gate check is to behave."""
+
+    def __new__(cls, disable_exposure_logging: bool = False) -> Self: ...
+    @property
+    def disable_exposure_logging(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class DynamicConfigEvaluationOptions:
+    """How one dynamic config check is to behave."""
+
+    def __new__(cls, disable_exposure_logging: bool = False) -> Self: ...
+    @property
+    def disable_exposure_logging(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class ExperimentEvaluationOptions:
+    """How one experiment check is to behave."""
+
+    def __new__(cls, disable_exposure_logging: bool = False) -> Self: ...
+    @property
+    def disable_exposure_logging(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class LayerEvaluationOptions:
+    """How one layer check is to behave."""
+
+    def __new__(cls, disable_exposure_logging: bool = False) -> Self: ...
+    @property
+    def disable_exposure_logging(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@disjoint_base
+class Evaluator:
+    """A ruleset and the checks against it; `Statsig` adds where the ruleset comes from.
+
+    Every check takes the user as a `StatsigUser`, a `str` (a user id) or a mapping, and raises
+    TypeError for arguments of the wrong type. A name that does not exist is no error: the result is the
+    default, and its reason says so.
+    """
+
+    def __new__(
+        cls, environment: str | None = None, global_custom_fields: Mapping[str, _Attribute] | None = None
+    ) -> Self: ...
+    @property
+    def is_ready(self) -> bool:
+        """True if a ruleset is loaded, so that checks have answers."""
+
+    @property
+    def config_time(self) -> int | None:
+        """When the project in use was last changed, in ms since the epoch; None if nothing is loaded."""
+
+    def check_gate(self, user: _User, name: str, options: FeatureGateEvaluationOptions | None = None) -> bool:
+        """Whether the user passes a gate."""
+
+    def get_feature_gate(
+        self, user: _User, name: str, options: FeatureGateEvaluationOptions | None = None
+    ) -> FeatureGate:
+        """Whether the user passes a gate, and why."""
+
+    def get_dynamic_config(
+        self, user: _User, name: str, options: DynamicConfigEvaluationOptions | None = None
+    ) -> DynamicConfig:
+        """The parameters a dynamic config has for the user."""
+
+    def get_experiment(
+        self, user: _User, name: str, options: ExperimentEvaluationOptions | None = None
+    ) -> Experiment:
+        """The user's group in an experiment, and its parameters."""
+
+    def get_layer(self, user: _User, name: str, options: LayerEvaluationOptions | None = None) -> Layer:
+        """The parameters of a layer, from the experiment in it that the user is part of."""
+
+    def get_feature_gate_list(self) -> list[str]:
+        """Names of all gates, without segments and holdouts."""
+
+    def get_dynamic_config_list(self) -> list[str]:
+        """Names of all dynamic configs, without experiments and autotunes."""
+
+    def get_experiment_list(self) -> list[str]:
+        """Names of all experiments."""
+
+    def get_autotune_list(self) -> list[str]:
+        """Names of all autotunes."""
+
+    def get_layer_list(self) -> list[str]:
+        """Names of all layers."""
+
+    def _load(self, payload: bytes, source: str) -> Literal["applied", "not newer", "no updates"]:
+        """Compiles a payload and, unless it is older than the one in use, puts it in its place.
+
+        Raises:
+            PayloadError: The payload cannot be used; the one in use stays.
+        """
+
+    def _mark_started(self) -> None:
+        """From here on checks with nothing loaded have the reason `NoValues`."""
+
+    def _issues(self) -> list[tuple[Literal["gate", "config", "layer"], str, str]]:
+        """The specs of the payload in use that were dropped: kind, name and why."""
