@@ -163,7 +163,7 @@ class _RandomSpecs:
         self._values = values
         self.gate_names = ["g0", "g1", "g2", "g3", "segment:s", "Gate é", "segment:nested", "hold", "g4", ""]
         self.config_names = ["simple0", "simple1", "c0", "c1", "c2", "exp é", "c3"]
-        self.layer_names = ["l0", "l1", "l2"]
+        self.layer_names = ["l0", "l1", "l2", "l3", "l4"]
         self._conditions: dict[str, dict[str, Any]] = {}
 
     def payload(self) -> dict[str, Any]:
@@ -247,11 +247,13 @@ class _RandomSpecs:
         self, conditions: Sequence[str], number: int, kind: Kind, delegates: Sequence[str]
     ) -> dict[str, Any]:
         dice = self._dice
+        # Layers are about how rules add up, so more of their rules pass.
+        counts = (0, 0, 0, 1, 1, 2) if kind == "layer" else (0, 1, 1, 1, 2, 2, 3)
         rule: dict[str, Any] = {
             "name": "rule",
             "id": dice.pick((f"r{number}", f"r{number}", "r", "", "règle")),
             "passPercentage": dice.pick(_PERCENTAGES),
-            "conditions": [dice.pick(conditions) for _ in range(dice.pick((1, 1, 1, 2, 2, 3, 0)))],
+            "conditions": [dice.pick(conditions) for _ in range(dice.pick(counts))],
             "returnValue": self._return_value(kind),
             "idType": dice.pick(_UNITS),
         }

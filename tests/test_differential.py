@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 USERS: Final = 200
-RANDOM_SEEDS: Final = 1600
+RANDOM_SEEDS: Final = 1200
 RANDOM_BATCH: Final = 200
 EVENT_SEEDS: Final = 300  # these need a server and a flush each
 

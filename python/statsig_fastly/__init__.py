@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from statsig_fastly._native import (
     DynamicConfig,
     DynamicConfigEvaluationOptions,
@@ -23,13 +25,15 @@ from statsig_fastly._native import (
     __version__,
 )
 from statsig_fastly.adapters import Payload, SpecAdapter
-from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
-from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
-from statsig_fastly.adapters.memory import MemoryAdapter
 from statsig_fastly.client import FailureDetails, InitializeDetails, Statsig, SyncDetails
 from statsig_fastly.completion import Completion
 from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError
 from statsig_fastly.options import StatsigOptions
+
+if TYPE_CHECKING:
+    from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
+    from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
+    from statsig_fastly.adapters.memory import MemoryAdapter
 
 __all__ = [
     "AdapterError",
@@ -58,3 +62,25 @@ __all__ = [
     "SyncDetails",
     "__version__",
 ]
+
+# A program uses one adapter, so the others are not imported with the package.
+_ADAPTERS = {
+    "FastlyDataAdapter": "statsig_fastly.adapters.fastly_kv",
+    "FastlyTomlAdapter": "statsig_fastly.adapters.fastly_toml",
+    "MemoryAdapter": "statsig_fastly.adapters.memory",
+}
+
+
+def __getattr__(name: str) -> object:
+    module = _ADAPTERS.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value: object = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

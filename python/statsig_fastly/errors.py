@@ -1,4 +1,4 @@
-"""Every exception this package raises of its own.
+"""The exceptions this package raises of its own.
 
 Misuse of the API raises the built-in `TypeError` or `ValueError`; what can go wrong without the
 caller being at fault is here.
@@ -29,7 +29,8 @@ class AdapterError(StatsigFastlyError):
     Attributes:
         status: HTTP status of the answer, or None where there was none (no connection, a timeout,
             a local file).
-        retryable: True if asking again later may succeed (no answer, 408, 429, 5xx).
+        retryable: True if asking again later may succeed: no answer or not all of one, 408, 429, 5xx, an
+            error page in place of the value.
     """
 
     def __init__(self, message: str, *, status: int | None = None, retryable: bool = False) -> None:
