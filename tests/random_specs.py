@@ -179,7 +179,8 @@ class _RandomSpecs:
             # Mostly gates made before, so that circles stay rare.
             others = self.gate_names if dice.chance(0.04) else self.gate_names[:index]
             nested = [self._nested(f"n{index}{number}", others) for number in range(2)]
-            gates[name] = self._spec([*usual, *nested, *nested, *nested], name, "gate")
+            # Delegates that nest nothing, for the same reason.
+            gates[name] = self._spec([*usual, *nested, *nested, *nested], name, "gate", tuple(configs))
         # And every condition on its own, where nothing else can hide what it says.
         alone = {f"only {key}": self._alone(key) for key in self._conditions if key}
         nested = [self._nested(f"n{number}", self.gate_names) for number in range(8)]

@@ -61,7 +61,9 @@ def project(time: int = TIME, number: int = 1, checksum: str | None = None) -> d
             _gate("staff", [_rule("staff_rule", [_field("email", "str_ends_with_any", ["@example.com"])])]),
             _gate("paying", [_rule("paying_rule", [_field("plan", "any_case_sensitive", ["pro"])])]),
             _gate("says_true", [_rule("true_rule", [_field("flag", "any_case_sensitive", ["true"])])]),
-            _gate("companies", [_rule("company_rule", [_unit("companyID", "any", ["7"])], idType="companyID")]),
+            _gate(
+                "companies", [_rule("company_rule", [_unit("companyID", "any", ["7"])], idType="companyID")]
+            ),
             _gate("staging", [_rule("staging_rule", [_environment("tier", ["staging"])])]),
             _gate("follows_on", [_rule("follow_rule", [_gate_condition("pass_gate", "on")])]),
             _gate("unsupported", [_rule("unsupported_rule", [_field("country", "from_the_future", ["NZ"])])]),

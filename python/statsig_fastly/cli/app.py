@@ -11,7 +11,7 @@ from typing import Annotated
 import rich  # noqa: F401 - a half-installed extra is to show at once, not in the middle of a command
 import typer
 
-from statsig_fastly.cli import emulator
+from statsig_fastly.cli import demo, emulator
 
 __all__ = ["build_app"]
 
@@ -24,6 +24,7 @@ def build_app() -> typer.Typer:
         name=_DISTRIBUTION, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     app.callback()(root)
+    demo.register(app)
     emulator.register(app)
     return app
 

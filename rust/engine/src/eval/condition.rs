@@ -1,9 +1,9 @@
 //! Conditions: where their value comes from, and nested gates.
 
-use super::{Evaluator, Input, Outcome, Remembered, State, TooDeep, evaluate_at};
+use super::{Evaluator, Input, Outcome, Remembered, TooDeep, evaluate_at};
 use crate::bucket::user_bucket;
 use crate::compare::{arrays, equal, numbers, regexes, strings, times, versions};
-use crate::evaluation::SecondaryExposure;
+use crate::evaluation::{Evaluation, Reason, SecondaryExposure};
 use crate::ruleset::{
     Condition, ConditionId, Field, GateRef, Rule, Source, SpecId, StringId, Test, Unit, UnitId,
 };
@@ -19,7 +19,7 @@ impl<'r> Evaluator<'r, '_> {
     /// All conditions run even after one has failed, because later ones may add exposures or turn out
     /// to be unsupported; only where none can, the first failure ends it. An unsupported condition
     /// counts as the one before it.
-    pub(super) fn conditions(&mut self, rule: &Rule, state: &mut State) -> Outcome {
+    pub(super) fn conditions(&mut self, rule: &Rule, state: &mut Evaluation) -> Outcome {
         let ids = &self.ruleset.rule_conditions[rule.conditions.start as usize..rule.conditions.end as usize];
         if rule.pure {
             state.passes = ids.iter().all(|&id| match &self.ruleset.conditions[id.index()] {
@@ -34,7 +34,9 @@ impl<'r> Evaluator<'r, '_> {
             let dangling = id == ConditionId::DANGLING;
             let verdict =
                 if dangling { None } else { self.condition(&self.ruleset.conditions[id.index()], state)? };
-            state.unsupported |= verdict.is_none();
+            if verdict.is_none() {
+                state.reason = Reason::Unsupported;
+            }
             last = verdict.unwrap_or(last);
             if dangling {
                 // The rest of the rule is not looked at, and what was before counts as it stood.
@@ -47,7 +49,7 @@ impl<'r> Evaluator<'r, '_> {
         Ok(())
     }
 
-    fn condition(&mut self, condition: &'r Condition, state: &mut State) -> Result<Verdict, TooDeep> {
+    fn condition(&mut self, condition: &'r Condition, state: &mut Evaluation) -> Result<Verdict, TooDeep> {
         match condition {
             Condition::Public => Ok(Some(true)),
             Condition::Unsupported => Ok(None),
@@ -87,7 +89,7 @@ impl<'r> Evaluator<'r, '_> {
         })
     }
 
-    fn nested_gate(&mut self, gate: &GateRef, state: &mut State) -> Result<Verdict, TooDeep> {
+    fn nested_gate(&mut self, gate: &GateRef, state: &mut Evaluation) -> Result<Verdict, TooDeep> {
         let Some(id) = gate.spec else {
             // A gate that does not exist is false and leaves no trace.
             state.rule = StringId::EMPTY;
@@ -102,9 +104,9 @@ impl<'r> Evaluator<'r, '_> {
             (passes, rule)
         } else {
             let from = self.exposures.len() as u32;
-            let mut nested = State::default();
+            let mut nested = Evaluation::new(Reason::Recognized);
             self.deeper(|evaluator| evaluator.spec(id, &mut nested))?;
-            if nested.unsupported {
+            if nested.reason == Reason::Unsupported {
                 return Ok(None);
             }
             let exposures = (from, self.exposures.len() as u32);

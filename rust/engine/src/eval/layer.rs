@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-use super::{Evaluator, Outcome, State};
-use crate::evaluation::{Returned, Undelegated};
+use super::{Evaluator, Outcome};
+use crate::evaluation::{Evaluation, Reason, Returned, Undelegated};
 use crate::ruleset::{Spec, SpecId, StringId};
 
 /// What the delegate that is used, if any, contributes.
@@ -24,7 +24,7 @@ impl Evaluator<'_, '_> {
     /// Only the first rule that passes may be a delegate whose value is used. Later delegates are
     /// evaluated all the same, and what they expose counts as met by the rule after them: with none
     /// after them it is lost.
-    pub(super) fn merged_layer(&mut self, spec: &Spec, state: &mut State) -> Outcome {
+    pub(super) fn merged_layer(&mut self, spec: &Spec, state: &mut Evaluation) -> Outcome {
         let mut parts: SmallVec<[_; 4]> = SmallVec::new();
         let mut used: Option<Used> = None;
         let mut passed = None;
@@ -34,7 +34,7 @@ impl Evaluator<'_, '_> {
         for rule in self.rules(spec) {
             self.conditions(rule, state)?;
             settled = self.exposures.len();
-            if state.unsupported {
+            if state.reason == Reason::Unsupported {
                 state.undelegated = Some(undelegated(used.as_ref(), settled));
                 return Ok(());
             }
@@ -48,7 +48,7 @@ impl Evaluator<'_, '_> {
             };
             let from = self.exposures.len() as u32;
             self.evaluate_delegate(delegate, state)?;
-            if passed.is_some() || state.unsupported {
+            if passed.is_some() || state.reason == Reason::Unsupported {
                 continue;
             }
             if let Returned::One(value) = state.value {

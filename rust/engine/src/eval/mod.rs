@@ -47,7 +47,7 @@ fn evaluate_at(ruleset: &Ruleset, id: SpecId, input: &Input<'_>, depth: u32) -> 
         memo: SmallVec::new(),
         id_list_lookup: false,
     };
-    let mut state = State::default();
+    let mut state = Evaluation::new(Reason::Recognized);
     match evaluator.spec(id, &mut state) {
         Ok(()) => evaluator.finish(id, state),
         Err(TooDeep) => Evaluation::new(Reason::TooDeep),
@@ -68,45 +68,6 @@ struct Remembered {
     exposures: (u32, u32),
 }
 
-/// The result while it grows. A delegate goes on in the state of the rule that delegates, and what is
-/// left when an evaluation is unsupported is returned, so this is one state and not a value per step.
-#[derive(Debug)]
-struct State {
-    passes: bool,
-    value: Returned,
-    rule: StringId,
-    group: Option<StringId>,
-    id_type: Option<StringId>,
-    version: Option<u32>,
-    delegate: Option<SpecId>,
-    explicit: Option<SpecId>,
-    is_group: bool,
-    is_active: bool,
-    in_layer: bool,
-    unsupported: bool,
-    undelegated: Option<Undelegated>,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            passes: false,
-            value: Returned::Nothing,
-            rule: StringId::EMPTY,
-            group: None,
-            id_type: None,
-            version: None,
-            delegate: None,
-            explicit: None,
-            is_group: false,
-            is_active: false,
-            in_layer: false,
-            unsupported: false,
-            undelegated: None,
-        }
-    }
-}
-
 struct Evaluator<'r, 'u> {
     ruleset: &'r Ruleset,
     input: &'u Input<'u>,
@@ -117,36 +78,22 @@ struct Evaluator<'r, 'u> {
 }
 
 impl<'r> Evaluator<'r, '_> {
-    fn finish(self, id: SpecId, state: State) -> Evaluation {
-        let reason = if state.unsupported { Reason::Unsupported } else { Reason::Recognized };
-        let mut undelegated = state.undelegated;
-        if undelegated.is_none()
+    fn finish(self, id: SpecId, mut state: Evaluation) -> Evaluation {
+        if state.undelegated.is_none()
             && self.ruleset.spec(id).kind == SpecKind::Layer
             && !self.exposures.is_empty()
         {
             let all = self.exposures.len() as u32;
-            undelegated = Some(Undelegated { from: all, to: all });
+            state.undelegated = Some(Undelegated { from: all, to: all });
         }
-        Evaluation {
-            reason,
-            passes: state.passes,
-            value: state.value,
-            rule: state.rule,
-            group: state.group,
-            id_type: state.id_type,
-            version: state.version,
-            delegate: state.delegate,
-            explicit: state.explicit,
-            is_group: state.is_group,
-            is_active: state.is_active,
-            in_layer: state.in_layer,
-            id_list_lookup: self.id_list_lookup,
-            exposures: self.exposures,
-            undelegated,
-        }
+        state.exposures = self.exposures;
+        state.id_list_lookup = self.id_list_lookup;
+        state
     }
 
-    fn spec(&mut self, id: SpecId, state: &mut State) -> Outcome {
+    /// Fills `state`. A delegate goes on in the state of the rule that delegates, and what is left when
+    /// an evaluation is unsupported is returned, so this is one state and not a value per step.
+    fn spec(&mut self, id: SpecId, state: &mut Evaluation) -> Outcome {
         let spec = self.ruleset.spec(id);
         state.id_type = state.id_type.or(Some(spec.id_type));
         state.version = state.version.or(spec.version);
@@ -164,7 +111,7 @@ impl<'r> Evaluator<'r, '_> {
         }
         for rule in self.rules(spec) {
             self.conditions(rule, state)?;
-            if state.unsupported {
+            if state.reason == Reason::Unsupported {
                 return Ok(());
             }
             if !state.passes {
@@ -190,19 +137,19 @@ impl<'r> Evaluator<'r, '_> {
         Ok(())
     }
 
-    fn default(&self, spec: &Spec, state: &mut State) {
+    fn default(&self, spec: &Spec, state: &mut Evaluation) {
         state.passes = spec.default_passes;
         state.value = self.returned(spec.default_value);
         state.rule = if spec.enabled { StringId::DEFAULT } else { StringId::DISABLED };
     }
 
-    fn delegate(&mut self, delegate: SpecId, state: &mut State) -> Outcome {
+    fn delegate(&mut self, delegate: SpecId, state: &mut Evaluation) -> Outcome {
         state.undelegated = Some(Undelegated { from: self.exposures.len() as u32, to: u32::MAX });
         self.evaluate_delegate(delegate, state)
     }
 
     /// Goes on in the state of the rule that delegates.
-    fn evaluate_delegate(&mut self, delegate: SpecId, state: &mut State) -> Outcome {
+    fn evaluate_delegate(&mut self, delegate: SpecId, state: &mut Evaluation) -> Outcome {
         self.deeper(|evaluator| evaluator.spec(delegate, state))?;
         state.explicit = self.ruleset.spec(delegate).explicit_parameters.as_ref().map(|_| delegate);
         state.delegate = Some(delegate);
