@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(shutil.which("cargo") is None, reason="building 
 
 
 def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
-    done = subprocess.run(  # noqa: S603 - our own commands
+    done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
         env={**os.environ, **(env or {})},
@@ -76,7 +76,9 @@ def test_sdist_holds_what_a_build_needs_and_no_more(sdist: Path) -> None:
     }
     assert needed <= names
     assert not [name for name in names if name.endswith((".so", ".pyc", ".pyd"))]
-    assert not [name for name in names if name.startswith(("target/", ".venv/", "tests/", "rust/engine/tests/"))]
+    assert not [
+        name for name in names if name.startswith(("target/", ".venv/", "tests/", "rust/engine/tests/"))
+    ]
 
 
 def test_wheel_holds_the_package_and_no_sources(wheel: Path) -> None:
@@ -101,7 +103,7 @@ with s.Statsig("secret-key", s.StatsigOptions(data_adapter=s.MemoryAdapter(sampl
     assert 400 < passed < 600
     # The command says what it needs instead of failing with a traceback.
     command = tmp_path / "venv" / "bin" / "statsig-fastly"
-    done = subprocess.run([command, "demo"], capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run([command, "demo"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "pip install 'statsig-fastly[cli]'" in done.stderr
     assert "Traceback" not in done.stderr

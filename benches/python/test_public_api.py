@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from statsig_fastly import MemoryAdapter, Statsig, StatsigOptions, StatsigUser
 from statsig_fastly.sample_project import (
     BUTTON_EXPERIMENT,

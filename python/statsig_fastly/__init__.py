@@ -1,10 +1,10 @@
 """Statsig gates, configs, experiments and layers out of Fastly stores, evaluated in Rust.
 
-    from statsig_fastly import FastlyDataAdapter, Statsig, StatsigOptions, StatsigUser
+from statsig_fastly import FastlyDataAdapter, Statsig, StatsigOptions, StatsigUser
 
-    adapter = FastlyDataAdapter("my-kv-store", "statsig-1a2b3c")
-    with Statsig("secret-key", StatsigOptions(data_adapter=adapter)) as statsig:
-        statsig.check_gate(StatsigUser("user-42"), "new_search")
+adapter = FastlyDataAdapter("my-kv-store", "statsig-1a2b3c")
+with Statsig("secret-key", StatsigOptions(data_adapter=adapter)) as statsig:
+statsig.check_gate(StatsigUser("user-42"), "new_search")
 """
 
 from __future__ import annotations

@@ -116,7 +116,9 @@ class Statsig(Evaluator):
         if options is None:
             options = StatsigOptions()
         elif not isinstance(options, StatsigOptions):
-            raise TypeError(f"argument 'options': expected StatsigOptions or None, got {type(options).__name__}")
+            raise TypeError(
+                f"argument 'options': expected StatsigOptions or None, got {type(options).__name__}"
+            )
         statsig = super().__new__(cls, options.environment, options.global_custom_fields)
         statsig._options = options
         statsig._lock = threading.Lock()
@@ -229,12 +231,16 @@ class Statsig(Evaluator):
         adapter = self._options.data_adapter
         if adapter is None:
             if self._options.bootstrap is None:
-                return FailureDetails("there is nothing to load: set StatsigOptions.data_adapter or bootstrap")
+                return FailureDetails(
+                    "there is nothing to load: set StatsigOptions.data_adapter or bootstrap"
+                )
             return None
         sync = Completion.run(lambda: self._sync(adapter), name="statsig-fastly-sync")
         timeout_ms = self._options.init_timeout_ms
         if not sync.wait(timeout_ms / 1000):
-            return FailureDetails(f"{adapter.name} did not answer within {timeout_ms} ms; it is still being asked")
+            return FailureDetails(
+                f"{adapter.name} did not answer within {timeout_ms} ms; it is still being asked"
+            )
         error = sync.result().error
         return None if error is None else FailureDetails(str(error), type(error).__name__)
 
@@ -267,7 +273,9 @@ class Statsig(Evaluator):
     def _use(self, body: bytes, source: str) -> bool:
         outcome = self._load(body, source)
         if outcome == "no updates" and not self.is_ready:
-            raise PayloadError("payload field `has_updates` is false: expected a whole project, there is none to keep")
+            raise PayloadError(
+                "payload field `has_updates` is false: expected a whole project, there is none to keep"
+            )
         changed = outcome == "applied"
         if changed:
             self._source = source

@@ -44,7 +44,9 @@ class StatsigOptions:
         if isinstance(self.init_timeout_ms, bool) or not isinstance(self.init_timeout_ms, int):
             raise TypeError(f"argument 'init_timeout_ms': expected int, got {_type(self.init_timeout_ms)}")
         if self.init_timeout_ms <= 0:
-            raise ValueError(f"argument 'init_timeout_ms': expected more than 0 ms, got {self.init_timeout_ms}")
+            raise ValueError(
+                f"argument 'init_timeout_ms': expected more than 0 ms, got {self.init_timeout_ms}"
+            )
 
 
 def _check(name: str, value: object, types: type | tuple[type, ...], expected: str) -> None:

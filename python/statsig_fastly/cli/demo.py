@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from statsig_fastly.cli.demo_run import DemoReport
+    from statsig_fastly.cli.demo_report import DemoReport
 
 __all__ = ["present", "register", "show_plain", "show_rich"]
 
@@ -94,10 +94,10 @@ class _Table:
 
 
 def _tables(report: DemoReport) -> Iterator[_Table]:
-    from statsig_fastly.cli.demo_run import STANDARD_ERRORS
+    from statsig_fastly.cli.demo_report import STANDARD_ERRORS
 
     yield _Table(
-        f"Shares of {report.users:,} users",
+        f"Shares of {report.users:,} users (seed {report.seed})",
         ("gate or group", "measured", "expected", "band", ""),
         [
             (
