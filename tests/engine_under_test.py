@@ -11,7 +11,7 @@ from statsig_fastly.adapters.memory import MemoryAdapter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from statsig_fastly import StatsigUser
+    from statsig_fastly import EvaluationDetails, StatsigUser
 
 __all__ = ["our_answer", "our_engine"]
 
@@ -61,7 +61,7 @@ def our_answer(statsig: Statsig, kind: Kind, name: str, user: StatsigUser | dict
     )
 
 
-def _details(details: Any) -> tuple[str, int | None, int | None]:  # noqa: ANN401 - native class
+def _details(details: EvaluationDetails) -> tuple[str, int | None, int | None]:
     return without_source(details.reason), details.lcut, details.version
 
 

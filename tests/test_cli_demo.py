@@ -331,8 +331,7 @@ def test_what_is_off_is_one_line_each_and_status_1(
     assert answer.exit_code == 1
     gate, user = answer.stderr.splitlines()
     assert gate == ("statsig-fastly demo: test_fastly: expected 42.25% to 57.75% of the users, got 100.00%")
-    assert user.startswith("statsig-fastly demo: pricing.currency for user-2: expected 'EUR' by rule ")
-    assert ", got 'CHF' by rule " in user
+    assert user == ("statsig-fastly demo: pricing.currency for user-2: value: expected 'EUR', got 'CHF'")
     if options:
         assert json.loads(answer.stdout)["ok"] is False
     else:
@@ -367,4 +366,7 @@ def test_no_token_is_shown() -> None:
 def test_nothing_is_left_running() -> None:
     before = set(threading.enumerate())
     collect(FEW)
-    assert set(threading.enumerate()) <= before
+    left = set(threading.enumerate()) - before
+    for thread in left:  # one that has done its work may not have ended yet
+        thread.join(5)
+    assert not [thread for thread in left if thread.is_alive()]

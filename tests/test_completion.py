@@ -1,4 +1,4 @@
-"""`Completion`: waited for from threads, awaited from event loops, with a value or an exception to hand over."""
+"""`Completion`: waited for from threads, awaited in event loops, with a value or an exception to hand on."""
 
 from __future__ import annotations
 

@@ -52,13 +52,6 @@ class Answer:
     secondary_exposures: tuple[str, ...]
     reason: str
 
-    def __str__(self) -> str:
-        exposures = ", ".join(self.secondary_exposures) or "none"
-        return (
-            f"{self.value!r} by rule {self.rule_id!r}, group {self.group or 'none'}, secondary exposures "
-            f"{exposures}, {self.reason}"
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -74,7 +67,13 @@ class Explained:
     @property
     def failure(self) -> str:
         """What is off, in one line."""
-        return f"{self.asked_for} for {self.user}: expected {self.expected}, got {self.got}"
+        expected, got = asdict(self.expected), asdict(self.got)
+        differences = [
+            f"{name}: expected {expected[name]!r}, got {got[name]!r}"
+            for name in expected
+            if expected[name] != got[name]
+        ]
+        return f"{self.asked_for} for {self.user}: {'; '.join(differences)}"
 
 
 @dataclass(frozen=True, slots=True)

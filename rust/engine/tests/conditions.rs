@@ -134,7 +134,12 @@ fn the_users_environment_then_the_applications_tier() {
     assert!(environment("region", Some("syd"), &with_tier, Some("staging")));
     assert!(environment("region", None, &without, Some("staging")));
     // An environment without a tier does not hide the application's; an empty tier does.
-    assert!(environment("tier", Some("staging"), &json!({"statsigEnvironment": {"x": "y"}}), Some("staging")));
+    assert!(environment(
+        "tier",
+        Some("staging"),
+        &json!({"statsigEnvironment": {"x": "y"}}),
+        Some("staging")
+    ));
     assert!(environment("tier", Some(""), &json!({"statsigEnvironment": {"tier": ""}}), Some("staging")));
     // The user's names count as written, the application's tier in any case.
     assert!(environment("TIER", Some("staging"), &with_tier, Some("staging")));
@@ -168,7 +173,8 @@ fn unit_ids() {
 #[test]
 fn user_buckets_are_whole_numbers_below_1000() {
     let bucket = |salt: Value, id_type: &str, operator: &str, target: Value, user: &Value| {
-        let changes = json!({"idType": id_type, "operator": operator, "targetValue": target, "additionalValues": salt});
+        let changes =
+            json!({"idType": id_type, "operator": operator, "targetValue": target, "additionalValues": salt});
         holds(&condition("user_bucket", changes), user).unwrap()
     };
     // SHA-256 of "layer-salt.user-123" begins with the 64-bit number 13649231732111470737.
@@ -319,7 +325,8 @@ fn looking_for_a_group_marks_no_id_list_look_up() {
 
 #[test]
 fn a_public_condition_holds_whatever_else_it_says() {
-    for changes in [json!({}), json!({"operator": "nonsense"}), json!({"operator": "any", "targetValue": []})] {
+    for changes in [json!({}), json!({"operator": "nonsense"}), json!({"operator": "any", "targetValue": []})]
+    {
         assert_eq!(holds(&condition("public", changes), &json!({})), Some(true));
     }
 }
@@ -329,16 +336,37 @@ fn types_and_operators_that_are_not_supported() {
     let user = json!({"userID": "u", "ip": "1.1.1.1", "userAgent": "curl/8.0", "custom": {"f": "x"}});
     let operand = json!({"field": "f", "operator": "any", "targetValue": ["x"]});
     for kind in [
-        "ip_based", "ua_based", "multi_pass_gate", "multi_fail_gate", "PUBLIC", "User_Field", "PASS_GATE", "", "javascript",
+        "ip_based",
+        "ua_based",
+        "multi_pass_gate",
+        "multi_fail_gate",
+        "PUBLIC",
+        "User_Field",
+        "PASS_GATE",
+        "",
+        "javascript",
     ] {
         assert_eq!(holds(&condition(kind, operand.clone()), &user), None, "{kind}");
     }
     for operator in [
-        json!("ANY"), json!("Gt"), json!("encoded_any"), json!("is"), json!("any "), json!(""), json!(null), json!(ABSENT),
+        json!("ANY"),
+        json!("Gt"),
+        json!("encoded_any"),
+        json!("is"),
+        json!("any "),
+        json!(""),
+        json!(null),
+        json!(ABSENT),
     ] {
-        for kind in
-            ["user_field", "environment_field", "unit_id", "user_bucket", "current_time", "target_app", "experiment_group"]
-        {
+        for kind in [
+            "user_field",
+            "environment_field",
+            "unit_id",
+            "user_bucket",
+            "current_time",
+            "target_app",
+            "experiment_group",
+        ] {
             let changes = with(operand.clone(), json!({"operator": operator}));
             assert_eq!(holds(&condition(kind, changes), &user), None, "{kind} {operator}");
         }
@@ -423,5 +451,8 @@ fn an_unsupported_config_has_no_value() {
     })));
     let outcome = project.config("c", &json!({}));
     assert_eq!(outcome.reason, Reason::Unsupported);
-    assert_eq!((outcome.value, outcome.rule, outcome.group, outcome.version), (None, String::new(), None, Some(7)));
+    assert_eq!(
+        (outcome.value, outcome.rule, outcome.group, outcome.version),
+        (None, String::new(), None, Some(7))
+    );
 }

@@ -13,7 +13,9 @@ fn gate_of(rules: &Value, changes: Value) -> Project {
             "adult": user_field("age", "gte", json!(18)),
         }),
     );
-    Project::new(&payload(json!({"condition_map": map, "feature_gates": {"g": gate(rules.clone(), changes)}})))
+    Project::new(&payload(
+        json!({"condition_map": map, "feature_gates": {"g": gate(rules.clone(), changes)}}),
+    ))
 }
 
 fn config_of(rules: &Value, changes: Value) -> Project {
@@ -53,7 +55,11 @@ fn a_rule_without_conditions_applies() {
 #[test]
 fn a_failed_percentage_ends_the_search_with_the_default() {
     let rules = json!([
-        rule("none", json!(["always"]), json!({"passPercentage": 0, "groupName": "G", "isExperimentGroup": true})),
+        rule(
+            "none",
+            json!(["always"]),
+            json!({"passPercentage": 0, "groupName": "G", "isExperimentGroup": true})
+        ),
         rule("all", json!(["always"]), json!({})),
     ]);
     for default in [false, true] {
@@ -97,7 +103,9 @@ fn the_bucket_is_the_hash_of_salts_and_unit() {
         ("spec salt", "rule é", "ユーザー", 2094),
     ] {
         let user = json!({"userID": unit});
-        for (percentage, passes) in [(below(bucket), false), (above(bucket), true), (0.01, false), (99.99, true)] {
+        for (percentage, passes) in
+            [(below(bucket), false), (above(bucket), true), (0.01, false), (99.99, true)]
+        {
             let project = rollout(spec_salt, json!({"salt": rule_salt, "passPercentage": percentage}));
             assert_eq!(project.gate("g", &user).passes, passes, "{unit} at {percentage} %");
         }
@@ -136,7 +144,9 @@ fn the_percentage_is_compared_without_rounding() {
 #[test]
 fn the_rules_salt_or_else_its_id() {
     // "salt.r." is in bucket 6773.
-    for (salt, changes) in [("r", json!({"salt": "r"})), ("none", json!({"salt": "<absent>"})), ("null", json!({"salt": null}))] {
+    for (salt, changes) in
+        [("r", json!({"salt": "r"})), ("none", json!({"salt": "<absent>"})), ("null", json!({"salt": null}))]
+    {
         for (percentage, passes) in [(below(6773), false), (above(6773), true)] {
             let project = rollout("salt", with(changes.clone(), json!({"passPercentage": percentage})));
             assert_eq!(project.gate("g", &json!({})).passes, passes, "{salt} {percentage}");
@@ -172,7 +182,8 @@ fn bucket_of(text: &str) -> u32 {
 #[test]
 fn hashed_text_of_every_length() {
     // Salts and units around the 64-byte blocks of SHA-256.
-    for length in [0, 1, 5, 30, 52, 53, 54, 55, 56, 57, 60, 61, 62, 63, 64, 65, 117, 118, 119, 120, 128, 300] {
+    for length in [0, 1, 5, 30, 52, 53, 54, 55, 56, 57, 60, 61, 62, 63, 64, 65, 117, 118, 119, 120, 128, 300]
+    {
         for unit_length in [0, 1, 7, 8, 9, 36, 54, 55, 56, 63, 64, 65, 119, 200] {
             let (salt, unit) = ("s".repeat(length), "u".repeat(unit_length));
             let bucket = bucket_of(&format!("{salt}.rs.{unit}"));
@@ -224,7 +235,8 @@ fn the_rules_id_type_says_what_is_hashed() {
 #[test]
 fn what_a_gate_makes_of_values() {
     let of = |value: Value, default: Value, percentage: u32| {
-        let rules = json!([rule("r", json!([]), json!({"returnValue": value, "passPercentage": percentage}))]);
+        let rules =
+            json!([rule("r", json!([]), json!({"returnValue": value, "passPercentage": percentage}))]);
         gate_of(&rules, json!({"defaultValue": default})).gate("g", &json!({})).passes
     };
     for (value, as_return, as_default) in [
@@ -260,7 +272,8 @@ fn what_a_config_makes_of_values() {
         for (returned, default, percentage) in
             [(value.clone(), json!({"other": 1}), 100), (json!({"other": 1}), value.clone(), 0)]
         {
-            let rules = json!([rule("r", json!([]), json!({"returnValue": returned, "passPercentage": percentage}))]);
+            let rules =
+                json!([rule("r", json!([]), json!({"returnValue": returned, "passPercentage": percentage}))]);
             let project = config_of(&rules, json!({"defaultValue": default}));
             assert!(project.0.values().iter().any(|value| value.kind() == kind));
             let outcome = project.config("c", &json!({}));
@@ -285,7 +298,8 @@ fn a_value_is_kept_as_written() {
 
 #[test]
 fn parameters_are_found_by_name() {
-    let project = config_of(&json!([rule("r", json!([]), json!({"returnValue": {"a": 1, "é": null}}))]), json!({}));
+    let project =
+        config_of(&json!([rule("r", json!([]), json!({"returnValue": {"a": 1, "é": null}}))]), json!({}));
     let user = support::user(&json!({}));
     let input = statsig_engine::Input { user: user.view(), global: user.view(), tier: None, now: 0 };
     let evaluation = project.evaluate(SpecKind::Config, "c", &input);
@@ -313,7 +327,8 @@ fn an_unknown_name_is_unrecognized() {
 
 #[test]
 fn what_a_result_says_about_its_spec() {
-    let rules = json!([rule("r", json!(["always"]), json!({"groupName": "Test", "isExperimentGroup": true}))]);
+    let rules =
+        json!([rule("r", json!(["always"]), json!({"groupName": "Test", "isExperimentGroup": true}))]);
     let changes = json!({
         "idType": "companyID", "version": 4_294_967_295_u32, "isActive": true, "hasSharedParams": true,
         "explicitParameters": ["a", "b"],

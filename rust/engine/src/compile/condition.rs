@@ -79,9 +79,8 @@ impl ConditionCompiler {
                 return Condition::Gate { gate: self.gate(name, tables), expected: kind == "pass_gate" };
             }
             kind @ ("multi_pass_gate" | "multi_fail_gate") if self.format == Format::V1 => {
-                let Target::Array(names) = &target else {
-                    return Condition::Unsupported;
-                };
+                // Without a list of names there is no gate that could have the expected value.
+                let names = if let Target::Array(names) = &target { names.as_slice() } else { &[] };
                 let gates = names.iter().map(|name| self.gate(name, tables)).collect();
                 return Condition::AnyGate { gates, expected: kind == "multi_pass_gate" };
             }
