@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-__all__ = ["EVERY_TYPE", "payload", "project"]
+__all__ = ["EVERY_TYPE", "TIME", "payload", "project"]
 
 TIME: Final = 1_760_000_000_000
 

@@ -92,7 +92,7 @@ def test_the_same_time_without_a_checksum_is_used() -> None:
         payload()[:-1],
         b"\xff\xfe",
         b"{}",
-        payload().replace(b'"time"', b'"tame"'),
+        payload().replace(str(TIME).encode(), b'"yesterday"', 1),
     ],
 )
 def test_a_bad_payload_is_refused_and_the_old_ruleset_stays(bad: bytes) -> None:

@@ -88,7 +88,9 @@ def test_timeouts_that_are_none(timeout: int) -> None:
         StatsigOptions(init_timeout_ms=timeout)
 
 
-@pytest.mark.parametrize("timeout", [int(threading.TIMEOUT_MAX) * 1000 + 10**6, 10**30, 10**400])
+@pytest.mark.parametrize(
+    "timeout", [int(threading.TIMEOUT_MAX) * 1000 + 10**6, 10**30, 10**400], ids=["longest", "1e30", "1e400"]
+)
 def test_timeouts_that_no_thread_can_wait_for(timeout: int) -> None:
     # Taken, they fail in the thread that starts the client, as an OverflowError nobody expects there.
     with pytest.raises(ValueError, match=r"^argument 'init_timeout_ms': expected "):

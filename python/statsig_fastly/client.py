@@ -264,6 +264,8 @@ class Statsig(Evaluator):
             if payload is not None:
                 changed = self._use(payload.body, f"Adapter({adapter.name})")
                 self._held_version = payload.version
+            elif not self.is_ready:
+                raise AdapterError(f"{adapter.name} says that nothing is new, and there is nothing in use")
         except (AdapterError, PayloadError) as caught:
             error = caught
         except Exception as caught:  # an adapter of the user's own  # noqa: BLE001

@@ -52,7 +52,7 @@ pub(crate) type Scratch = smallvec::SmallVec<[u8; 128]>;
 /// Integers up to this size are their own f64 text.
 const EXACT_IN_F64: u64 = 1 << 53;
 
-/// From here on a float has no whole-number face.
+/// Beyond this a float has no whole-number face. The limit itself has one, 2^63-1.
 const I64_LIMIT: f64 = 9_223_372_036_854_775_808.0;
 
 impl<'a> Value<'a> {
@@ -87,7 +87,7 @@ impl<'a> Value<'a> {
     pub(crate) fn time(self) -> Option<i64> {
         match self {
             Value::Int(value) | Value::Now(value) => Some(value),
-            Value::Float(value) if value.fract() == 0.0 && value.abs() < I64_LIMIT => Some(value as i64),
+            Value::Float(value) if value.fract() == 0.0 && value.abs() <= I64_LIMIT => Some(value as i64),
             Value::Text(text) => times::parse_user(text),
             _ => None,
         }

@@ -148,8 +148,10 @@ impl<'r> Evaluator<'r, '_> {
         self.evaluate_delegate(delegate, state)
     }
 
-    /// Goes on in the state of the rule that delegates.
+    /// Goes on in the state of the rule that delegates, but for the value, which starts anew.
     fn evaluate_delegate(&mut self, delegate: SpecId, state: &mut Evaluation) -> Outcome {
+        state.passes = false;
+        state.value = Returned::Nothing;
         self.deeper(|evaluator| evaluator.spec(delegate, state))?;
         state.explicit = self.ruleset.spec(delegate).explicit_parameters.as_ref().map(|_| delegate);
         state.delegate = Some(delegate);

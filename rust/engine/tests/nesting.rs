@@ -1,0 +1,458 @@
+//! Gates inside specs: secondary exposures, segments, holdouts, depth, cycles.
+mod support;
+
+use serde_json::{Map, Value, json};
+use statsig_engine::{MAX_DEPTH, Reason, Returned, SpecKind};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use support::{Outcome, Project, condition, conditions, experiment, gate, layer, payload, rule, user_field, with};
+
+/// A project of gates, each with one rule `r⟨name⟩` that lists condition keys; see [`conditions`].
+fn gates(specs: &[(&str, Value)]) -> Project {
+    let names: Vec<&str> = specs.iter().map(|(name, _)| *name).chain(["missing"]).collect();
+    let map: Map<String, Value> = specs
+        .iter()
+        .map(|(name, keys)| {
+            let rules = json!([rule(&format!("r-{name}"), keys.clone(), json!({}))]);
+            ((*name).to_owned(), gate(rules, json!({})))
+        })
+        .collect();
+    let listed = user_field("userID", "in_segment_list", json!("list"));
+    let all = with(conditions(&names), json!({"listed": listed}));
+    Project::new(&payload(json!({"feature_gates": map, "condition_map": all})))
+}
+
+fn check(specs: &[(&str, Value)]) -> Outcome {
+    gates(specs).gate(specs[0].0, &json!({"userID": "u"}))
+}
+
+#[test]
+fn inner_exposures_come_before_the_gate() {
+    let outcome = check(&[
+        ("top", json!(["pass:both"])),
+        ("both", json!(["pass:b", "pass:a"])),
+        ("a", json!(["always"])),
+        ("b", json!(["always"])),
+    ]);
+    assert!(outcome.passes);
+    assert_eq!(outcome.exposures, ["b=true by r-b", "a=true by r-a", "both=true by r-both"]);
+    assert_eq!(outcome.undelegated, None);
+}
+
+#[test]
+fn exposures_are_recorded_although_the_rule_has_failed() {
+    let outcome = check(&[
+        ("top", json!(["never", "pass:off", "pass:on", "fail:on"])),
+        ("on", json!(["always"])),
+        ("off", json!(["never"])),
+    ]);
+    assert!(!outcome.passes);
+    assert_eq!(outcome.exposures, ["off=false by default", "on=true by r-on", "on=true by r-on"]);
+}
+
+#[test]
+fn exposures_of_rules_before_the_deciding_one_stay() {
+    let project = Project::new(&payload(json!({
+        "condition_map": conditions(&["a", "b", "c"]),
+        "feature_gates": {
+            "a": gate(json!([]), json!({})),
+            "b": gate(json!([rule("rb", json!([]), json!({}))]), json!({})),
+            "c": gate(json!([]), json!({})),
+        },
+        "dynamic_configs": {"e": experiment(json!([
+            rule("r1", json!(["pass:a"]), json!({"returnValue": {"v": 1}})),
+            rule("r2", json!(["pass:b"]), json!({"returnValue": {"v": 2}, "passPercentage": 0})),
+            rule("r3", json!(["pass:c"]), json!({"returnValue": {"v": 3}})),
+        ]), json!({}))},
+    })));
+    let outcome = project.config("e", &json!({}));
+    assert_eq!((outcome.value, outcome.rule.as_str()), (Some(json!({})), "r2"));
+    assert_eq!(outcome.exposures, ["a=false by default", "b=true by rb"]);
+}
+
+#[test]
+fn duplicates_are_kept_and_a_gate_met_again_repeats_what_is_inside() {
+    let outcome = check(&[
+        ("top", json!(["pass:outer", "pass:inner", "fail:outer"])),
+        ("outer", json!(["pass:inner", "pass:inner"])),
+        ("inner", json!(["always"])),
+    ]);
+    let (inner, outer) = ("inner=true by r-inner", "outer=true by r-outer");
+    assert_eq!(outcome.exposures, [inner, inner, outer, inner, inner, inner, outer]);
+    assert!(!outcome.passes);
+}
+
+#[test]
+fn the_exposed_value_is_that_before_a_fail_gate_turns_it_round() {
+    let on = check(&[("top", json!(["fail:on"])), ("on", json!(["always"]))]);
+    assert_eq!((on.passes, on.exposures.as_slice()), (false, ["on=true by r-on".to_owned()].as_slice()));
+    let off = check(&[("top", json!(["fail:off"])), ("off", json!(["never"]))]);
+    assert_eq!((off.passes, off.exposures.as_slice()), (true, ["off=false by default".to_owned()].as_slice()));
+}
+
+#[test]
+fn a_missing_gate_is_off_and_leaves_no_trace() {
+    let outcome = check(&[("top", json!(["fail:missing"]))]);
+    assert_eq!((outcome.reason, outcome.passes), (Reason::Recognized, true));
+    assert_eq!(outcome.exposures, [""; 0]);
+    let outcome = check(&[("top", json!(["pass:missing"]))]);
+    assert_eq!((outcome.reason, outcome.passes, outcome.rule.as_str()), (Reason::Recognized, false, "default"));
+    assert_eq!(outcome.exposures, [""; 0]);
+}
+
+#[test]
+fn a_target_that_is_no_name_is_a_missing_gate() {
+    for target in [json!(null), json!(5), json!(["a"]), json!("<absent>"), json!("")] {
+        for (kind, expected) in [("pass_gate", false), ("fail_gate", true)] {
+            let nested = condition(kind, json!({"targetValue": target}));
+            let outcome = Project::of_conditions(&[&nested]).gate("g", &json!({}));
+            assert_eq!((outcome.reason, outcome.passes), (Reason::Recognized, expected), "{kind} {target}");
+        }
+    }
+}
+
+#[test]
+fn a_gate_by_the_empty_name_is_a_gate() {
+    let outcome = check(&[("top", json!(["pass:"])), ("", json!(["always"]))]);
+    assert_eq!((outcome.passes, outcome.exposures.as_slice()), (true, ["=true by r-".to_owned()].as_slice()));
+}
+
+#[test]
+fn a_gate_decided_by_a_rule_without_id_is_not_listed() {
+    let project = Project::new(&payload(json!({
+        "condition_map": conditions(&["a"]),
+        "feature_gates": {
+            "a": gate(json!([rule("", json!([]), json!({}))]), json!({})),
+            "top": gate(json!([rule("r", json!(["pass:a"]), json!({}))]), json!({})),
+        },
+    })));
+    let outcome = project.gate("top", &json!({}));
+    assert_eq!((outcome.passes, outcome.exposures.len()), (true, 0));
+}
+
+#[test]
+fn segments_are_not_listed_but_the_gates_inside_them_are() {
+    let outcome = check(&[
+        ("top", json!(["pass:segment:beta", "pass:Segment:beta"])),
+        ("segment:beta", json!(["pass:a"])),
+        ("Segment:beta", json!(["always"])),
+        ("a", json!(["always"])),
+    ]);
+    assert_eq!(outcome.exposures, ["a=true by r-a", "Segment:beta=true by r-Segment:beta"]);
+    assert!(outcome.passes);
+}
+
+#[test]
+fn holdouts_are_gates_that_are_on_unless_a_rule_says_otherwise() {
+    let project = |percentage: u32| {
+        let out = rule("out", json!(["always"]), json!({"returnValue": false, "passPercentage": percentage}));
+        Project::new(&payload(json!({
+            "condition_map": conditions(&["holdout"]),
+            "feature_gates": {
+                "holdout": gate(json!([out]), json!({"entity": "holdout", "defaultValue": true})),
+            },
+            "dynamic_configs": {"e": experiment(json!([
+                rule("held", json!(["pass:holdout"]), json!({"returnValue": {"v": "held"}})),
+                rule("test", json!(["fail:holdout"]), json!({"returnValue": {"v": "test"}})),
+            ]), json!({}))},
+        })))
+    };
+    let outcome = project(100).config("e", &json!({"userID": "u"}));
+    assert_eq!((outcome.value, outcome.rule.as_str()), (Some(json!({"v": "test"})), "test"));
+    assert_eq!(outcome.exposures, ["holdout=false by out", "holdout=false by out"]);
+    let outcome = project(0).config("e", &json!({"userID": "u"}));
+    assert_eq!((outcome.value, outcome.rule.as_str()), (Some(json!({"v": "held"})), "held"));
+    assert_eq!(outcome.exposures, ["holdout=true by out"]);
+}
+
+#[test]
+fn nothing_else_of_a_nested_gate_reaches_the_parent() {
+    let project = Project::new(&payload(json!({
+        "condition_map": conditions(&["inner"]),
+        "feature_gates": {
+            "inner": gate(json!([rule("ri", json!([]), json!({
+                "groupName": "Inner", "isExperimentGroup": true,
+            }))]), json!({
+                "version": 9, "isActive": true, "hasSharedParams": true, "idType": "stableID",
+                "explicitParameters": ["x"],
+            })),
+            "top": gate(json!([rule("rt", json!(["pass:inner"]), json!({}))]), json!({})),
+            "falls": gate(json!([rule("rt", json!(["fail:inner"]), json!({}))]), json!({})),
+        },
+    })));
+    for (name, rule) in [("top", "rt"), ("falls", "default")] {
+        let outcome = project.gate(name, &json!({}));
+        assert_eq!(outcome.rule, rule);
+        assert_eq!((outcome.group, outcome.version), (None, None));
+        assert_eq!(outcome.id_type.as_deref(), Some("userID"));
+        assert!(!outcome.is_group && !outcome.is_active && !outcome.in_layer && outcome.explicit.is_empty());
+        assert_eq!(outcome.exposures, ["inner=true by ri"]);
+    }
+}
+
+#[test]
+fn an_id_list_look_up_anywhere_inside_shows() {
+    for keys in [json!(["pass:deep"]), json!(["never", "fail:deep"]), json!(["pass:deep", "pass:deep"])] {
+        let outcome = check(&[("top", keys), ("deep", json!(["pass:list"])), ("list", json!(["listed"]))]);
+        assert!(outcome.id_list_lookup);
+    }
+    assert!(!check(&[("top", json!(["pass:deep"])), ("deep", json!(["always"]))]).id_list_lookup);
+}
+
+/// `g0` needs `g1`, that `g2`, and so on through `levels` nested gates; the last one needs `end`.
+fn chain(levels: u32, end: &str) -> Project {
+    let names: Vec<String> = (0..=levels).map(|level| format!("g{level}")).collect();
+    let specs: Vec<(&str, Value)> = (0..=levels as usize)
+        .map(|level| {
+            let inner = names.get(level + 1).map_or(end.to_owned(), |name| format!("pass:{name}"));
+            (names[level].as_str(), json!([inner]))
+        })
+        .collect();
+    gates(&specs)
+}
+
+#[test]
+fn nesting_has_a_limit() {
+    assert_eq!(MAX_DEPTH, 64);
+    let user = json!({"userID": "u"});
+    let outcome = chain(64, "always").gate("g0", &user);
+    assert_eq!((outcome.reason, outcome.passes, outcome.rule.as_str()), (Reason::Recognized, true, "r-g0"));
+    assert_eq!(outcome.exposures.len(), 64);
+    assert_eq!((outcome.exposures[0].as_str(), outcome.exposures[63].as_str()), ("g64=true by r-g64", "g1=true by r-g1"));
+
+    let deeper = chain(65, "always");
+    let outcome = deeper.gate("g0", &user);
+    assert_eq!(outcome, Outcome { reason: Reason::TooDeep, ..deeper.outcome(&statsig_engine::unrecognized()) });
+    // It is the depth of the check that counts, not that of the project.
+    assert!(deeper.gate("g1", &user).passes);
+}
+
+#[test]
+fn gates_that_need_no_evaluation_are_levels_all_the_same() {
+    let user = json!({"userID": "u"});
+    for (levels, reason) in [(63, Reason::Recognized), (64, Reason::TooDeep)] {
+        assert_eq!(chain(levels, "fail:missing").gate("g0", &user).reason, reason, "missing below {levels}");
+        // Here the gate at the end has been evaluated before.
+        let names: Vec<String> = (1..=levels).map(|level| format!("g{level}")).collect();
+        let mut specs = vec![("top", json!(["pass:met", "pass:g1"])), ("met", json!(["always"]))];
+        for (index, name) in names.iter().enumerate() {
+            let inner = names.get(index + 1).map_or("pass:met".to_owned(), |next| format!("pass:{next}"));
+            specs.push((name, json!([inner])));
+        }
+        assert_eq!(check(&specs).reason, reason, "met again below {levels}");
+    }
+}
+
+#[test]
+fn a_check_that_is_too_deep_fails_as_a_whole() {
+    let depth = 70;
+    let mut feature_gates: Map<String, Value> = Map::new();
+    let mut all = conditions(&["a"]);
+    for level in 0..depth {
+        let next = format!("g{}", level + 1);
+        all = with(all, conditions(&[&next]));
+        let rules = json!([rule("r", json!([format!("pass:{next}")]), json!({}))]);
+        feature_gates.insert(format!("g{level}"), gate(rules, json!({})));
+    }
+    feature_gates.insert("a".into(), gate(json!([rule("ra", json!([]), json!({}))]), json!({})));
+    // Its first rule would not fail for what is inside, and its second would apply.
+    let top = gate(
+        json!([
+            rule("r1", json!(["pass:a", "pass:g1"]), json!({})),
+            rule("r2", json!(["always"]), json!({})),
+        ]),
+        json!({"defaultValue": true, "version": 3}),
+    );
+    feature_gates.insert("top".into(), top);
+    let configs = json!({"e": experiment(json!([rule("r", json!(["fail:g1"]), json!({"returnValue": {"a": 1}}))]), json!({}))});
+    let project =
+        Project::new(&payload(json!({"feature_gates": feature_gates, "condition_map": all, "dynamic_configs": configs})));
+    for outcome in [project.gate("top", &json!({})), project.config("e", &json!({}))] {
+        assert_eq!((outcome.reason, outcome.passes, outcome.rule.as_str()), (Reason::TooDeep, false, ""));
+        assert_eq!((outcome.value, outcome.version, outcome.exposures.len()), (None, None, 0));
+    }
+}
+
+#[test]
+fn delegates_are_no_levels_for_gates() {
+    for (levels, reason) in [(64, Reason::Recognized), (65, Reason::TooDeep)] {
+        let names: Vec<String> = (1..=levels).map(|level| format!("g{level}")).collect();
+        let mut feature_gates = Map::new();
+        for (index, name) in names.iter().enumerate() {
+            let inner = names.get(index + 1).map_or("always".to_owned(), |next| format!("pass:{next}"));
+            feature_gates.insert(name.clone(), gate(json!([rule("r", json!([inner]), json!({}))]), json!({})));
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let project = Project::new(&payload(json!({
+            "feature_gates": feature_gates,
+            "condition_map": conditions(&names),
+            "dynamic_configs": {
+                "e": experiment(json!([rule("re", json!(["pass:g1"]), json!({"returnValue": {"a": 1}}))]), json!({})),
+            },
+            "layer_configs": {
+                "l": layer(json!([rule("rl", json!([]), json!({"configDelegate": "e"}))]), json!({})),
+            },
+        })));
+        assert_eq!(project.layer("l", &json!({})).reason, reason, "{levels}");
+    }
+}
+
+#[test]
+fn delegates_may_chain_farther_than_gates() {
+    let project = |delegates: u32| {
+        let experiments: Map<String, Value> = (1..=delegates)
+            .map(|number| {
+                let next = json!({"configDelegate": format!("e{}", number + 1), "returnValue": {"a": 1}});
+                (format!("e{number}"), experiment(json!([rule("r", json!([]), next)]), json!({})))
+            })
+            .collect();
+        let first = layer(json!([rule("r", json!([]), json!({"configDelegate": "e1"}))]), json!({}));
+        Project::new(&payload(json!({"dynamic_configs": experiments, "layer_configs": {"l": first}})))
+    };
+    let outcome = project(300).layer("l", &json!({}));
+    assert_eq!((outcome.reason, outcome.value), (Reason::Recognized, Some(json!({"a": 1}))));
+    assert_eq!(project(301).layer("l", &json!({})).reason, Reason::TooDeep);
+}
+
+#[test]
+fn cycles_end() {
+    let user = json!({"userID": "u"});
+    for specs in [
+        [("a", json!(["pass:a"])), ("b", json!(["always"]))],
+        [("a", json!(["fail:a"])), ("b", json!(["always"]))],
+        [("a", json!(["pass:b"])), ("b", json!(["pass:a"]))],
+        [("a", json!(["pass:b", "pass:b"])), ("b", json!(["fail:a", "pass:a"]))],
+        [("a", json!(["unknown", "pass:b"])), ("b", json!(["pass:a", "unknown"]))],
+    ] {
+        let project = gates(&specs);
+        assert_eq!(project.gate("a", &user).reason, Reason::TooDeep, "{specs:?}");
+    }
+    // A gate outside the cycle is not touched by it, and neither is one whose rule is not reached.
+    assert!(gates(&[("a", json!(["pass:a"])), ("b", json!(["always"]))]).gate("b", &user).passes);
+}
+
+#[test]
+fn cycles_of_delegates_end() {
+    let delegating = |to: &str| experiment(json!([rule("r", json!([]), json!({"configDelegate": to}))]), json!({}));
+    let project = Project::new(&payload(json!({
+        "dynamic_configs": {"itself": delegating("itself"), "one": delegating("other"), "other": delegating("one")},
+        "layer_configs": {"l": with(delegating("one"), json!({"entity": "layer", "useNewLayerEval": true}))},
+    })));
+    for outcome in
+        [project.config("itself", &json!({})), project.config("one", &json!({})), project.layer("l", &json!({}))]
+    {
+        assert_eq!((outcome.reason, outcome.value), (Reason::TooDeep, None));
+    }
+}
+
+#[test]
+fn a_group_that_depends_on_itself_ends() {
+    let group = condition("experiment_group", json!({"field": "e", "operator": "eq", "targetValue": "Test"}));
+    let project = Project::new(&payload(json!({
+        "condition_map": {"group": group},
+        "dynamic_configs": {
+            "e": experiment(json!([rule("r", json!(["group"]), json!({"groupName": "Test"}))]), json!({})),
+        },
+    })));
+    // No expectation of the value: the reference does not survive this.
+    let outcome = project.config("e", &json!({}));
+    assert!(matches!(outcome.reason, Reason::Recognized | Reason::TooDeep));
+}
+
+#[test]
+fn a_gate_met_again_is_evaluated_once() {
+    // Without a memo this would take 2^60 evaluations: each gate is asked for twice, and only the
+    // segments are not listed, so that the exposures stay few.
+    let names: Vec<String> = (0..=60).map(|level| format!("segment:{level}")).collect();
+    let specs: Vec<(&str, Value)> = (0..names.len())
+        .map(|level| {
+            let keys = match names.get(level + 1) {
+                Some(next) => json!([format!("pass:{next}"), format!("pass:{next}")]),
+                None => json!(["always"]),
+            };
+            (names[level].as_str(), keys)
+        })
+        .collect();
+    let outcome = in_time(gates(&specs), SpecKind::Gate, "segment:0");
+    assert_eq!((outcome.passes, outcome.exposures.len()), (true, 0));
+}
+
+/// The check's outcome, if it comes within five seconds: milliseconds are enough where nothing is evaluated
+/// over and over again.
+fn in_time(project: Project, kind: SpecKind, name: &'static str) -> Outcome {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(project.check(kind, name, &json!({"userID": "u"}))));
+    receiver.recv_timeout(Duration::from_secs(5)).expect("the check should not take for ever")
+}
+
+#[test]
+fn an_unsupported_gate_met_again_is_evaluated_once() {
+    let names: Vec<String> = (0..=60).map(|level| format!("segment:{level}")).collect();
+    let specs: Vec<(&str, Value)> = (0..names.len())
+        .map(|level| {
+            let keys = match names.get(level + 1) {
+                Some(next) => json!([format!("pass:{next}"), format!("pass:{next}")]),
+                None => json!(["unknown"]),
+            };
+            (names[level].as_str(), keys)
+        })
+        .collect();
+    assert_eq!(in_time(gates(&specs), SpecKind::Gate, "segment:0").reason, Reason::Unsupported);
+}
+
+#[test]
+fn a_group_asked_for_again_is_evaluated_once() {
+    let mut map = conditions(&[]);
+    let mut experiments = Map::new();
+    for level in 0..60 {
+        let next = json!({"field": format!("e{}", level + 1), "operator": "any", "targetValue": ["Test"]});
+        map = with(map, json!({format!("group:{level}"): condition("experiment_group", next)}));
+        let keys = if level == 59 { json!(["always"]) } else { json!([format!("group:{level}"), format!("group:{level}")]) };
+        let spec = experiment(json!([rule("r", keys, json!({"groupName": "Test"}))]), json!({}));
+        experiments.insert(format!("e{level}"), spec);
+    }
+    let project = Project::new(&payload(json!({"condition_map": map, "dynamic_configs": experiments})));
+    assert_eq!(in_time(project, SpecKind::Config, "e0").group.as_deref(), Some("Test"));
+}
+
+#[test]
+fn a_gate_that_delegates_takes_the_delegates_answer() {
+    let delegate = |changes: Value| {
+        let project = Project::new(&payload(json!({
+            "condition_map": conditions(&[]),
+            "feature_gates": {
+                "g": gate(json!([rule("rg", json!(["always"]), json!({"configDelegate": "e"}))]), json!({})),
+            },
+            "dynamic_configs": {"e": experiment(json!([rule("re", json!(["always"]), changes)]), json!({}))},
+        })));
+        project.gate("g", &json!({"userID": "u"}))
+    };
+    let outcome = delegate(json!({"returnValue": {"a": 1}, "groupName": "Test"}));
+    assert_eq!((outcome.passes, outcome.rule.as_str()), (true, "re"));
+    assert_eq!((outcome.delegate.as_deref(), outcome.group.as_deref()), (Some("e"), Some("Test")));
+    let outcome = delegate(json!({"returnValue": false}));
+    assert_eq!((outcome.passes, outcome.rule.as_str()), (false, "re"));
+    // An unsupported first condition in the delegate counts as false, whatever held in the gate.
+    let outcome = delegate(json!({"conditions": ["unknown"]}));
+    assert_eq!((outcome.reason, outcome.passes, outcome.rule.as_str()), (Reason::Unsupported, false, ""));
+}
+
+#[test]
+fn the_memo_lasts_for_one_check() {
+    let kiwi = user_field("country", "any", json!(["NZ"]));
+    let project = Project::new(&payload(json!({
+        "condition_map": with(conditions(&["inner"]), json!({"kiwi": kiwi})),
+        "feature_gates": {
+            "inner": gate(json!([rule("ri", json!(["kiwi"]), json!({}))]), json!({})),
+            "top": gate(json!([rule("rt", json!(["pass:inner"]), json!({}))]), json!({})),
+        },
+    })));
+    for country in ["NZ", "AU", "NZ"] {
+        assert_eq!(project.gate("top", &json!({"country": country})).passes, country == "NZ");
+    }
+    let nobody = support::user(&json!({}));
+    let input = statsig_engine::Input { user: nobody.view(), global: nobody.view(), tier: None, now: 0 };
+    let evaluation = project.evaluate(SpecKind::Gate, "top", &input);
+    assert_eq!(evaluation.value, Returned::Nothing);
+}
