@@ -258,14 +258,15 @@ class Statsig(Evaluator):
         return InitializeDetails(duration_ms, ready, ready, None, self._source, failure)
 
     def _sync(self, adapter: SpecAdapter) -> SyncDetails:
-        changed, error = False, None
+        changed = False
+        error: StatsigFastlyError | None = None
         try:
             payload = adapter.fetch(self._held_version)
             if payload is not None:
                 changed = self._use(payload.body, f"Adapter({adapter.name})")
                 self._held_version = payload.version
             elif not self.is_ready:
-                raise AdapterError(f"{adapter.name} says that nothing is new, and there is nothing in use")
+                error = AdapterError(f"{adapter.name} says that nothing is new, and there is nothing in use")
         except (AdapterError, PayloadError) as caught:
             error = caught
         except Exception as caught:  # an adapter of the user's own  # noqa: BLE001
