@@ -59,7 +59,8 @@ $(STAMP)/build: $(STAMP)/venv pyproject.toml
 	@touch $@
 
 $(STAMP)/native: $(STAMP)/build $(RUST_SOURCES)
-	$(BIN)/maturin develop --quiet --release --extras cli
+	@echo 'Building the Rust core: a minute or two the first time.'
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --no-build-isolation --editable '.[cli]'
 	@touch $@
 
 $(STAMP)/test $(STAMP)/lint $(STAMP)/bench: $(STAMP)/%: $(STAMP)/venv pyproject.toml
