@@ -204,7 +204,8 @@ assert statsig.sync().result(30).changed
 """
     )
     ran = subprocess.run(
-        [sys.executable, "-c", script],
+        # Newer Pythons warn of every fork of a process that has had threads.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,

@@ -1,4 +1,5 @@
 //! Where the value of a condition comes from, and which conditions are not supported.
+#![allow(clippy::needless_pass_by_value, reason = "what is passed is a literal wherever it is")]
 mod support;
 
 use serde_json::{Value, json};

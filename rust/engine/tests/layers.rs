@@ -1,4 +1,5 @@
 //! Layers: delegation to experiments, and layers that merge the values of all their rules.
+#![allow(clippy::needless_pass_by_value, reason = "what is passed is a literal wherever it is")]
 mod support;
 
 use serde_json::{Value, json};
@@ -32,7 +33,8 @@ fn check(project: &Project) -> Outcome {
 
 /// An experiment with one group for everybody behind gate `b`.
 fn running() -> Value {
-    let group = json!({"returnValue": {"color": "red", "size": 5}, "groupName": "Test", "isExperimentGroup": true});
+    let group =
+        json!({"returnValue": {"color": "red", "size": 5}, "groupName": "Test", "isExperimentGroup": true});
     experiment(
         json!([rule("test", json!(["pass:b"]), group)]),
         json!({
@@ -79,7 +81,10 @@ fn a_delegate_may_fall_to_its_default() {
         to("e", "rl", json!(["pass:a"]), json!({})),
         rule("later", json!([]), json!({"returnValue": {"color": "blue"}})),
     ]);
-    let outcome = check(&project(json!({"e": stopped}), json!({"l": layer(rules, json!({"explicitParameters": ["x"]}))})));
+    let outcome = check(&project(
+        json!({"e": stopped}),
+        json!({"l": layer(rules, json!({"explicitParameters": ["x"]}))}),
+    ));
     assert_eq!((outcome.value, outcome.rule.as_str()), (Some(json!({"color": "grey"})), "default"));
     assert_eq!((outcome.delegate.as_deref(), outcome.group), (Some("e"), None));
     // The layer's own list does not stand in for the one its delegate lacks.
@@ -104,7 +109,8 @@ fn only_the_deciding_rule_delegates() {
 
 #[test]
 fn a_layer_without_exposures_has_no_undelegated_ones() {
-    let outcome = check(&project(json!({}), json!({"l": layer(json!([]), json!({"defaultValue": {"x": 1}}))})));
+    let outcome =
+        check(&project(json!({}), json!({"l": layer(json!([]), json!({"defaultValue": {"x": 1}}))})));
     assert_eq!((outcome.value, outcome.rule.as_str()), (Some(json!({"x": 1})), "default"));
     assert_eq!(outcome.undelegated, None);
 }
@@ -151,7 +157,10 @@ fn delegates_chain() {
     ));
     assert_eq!((outcome.value, outcome.rule.as_str()), (Some(json!({"x": 1})), "ri"));
     // Name and parameters are those of the outermost delegate, the cut is the innermost one.
-    assert_eq!((outcome.delegate.as_deref(), outcome.explicit.as_slice()), (Some("outer"), ["outer".to_owned()].as_slice()));
+    assert_eq!(
+        (outcome.delegate.as_deref(), outcome.explicit.as_slice()),
+        (Some("outer"), ["outer".to_owned()].as_slice())
+    );
     assert_eq!((outcome.version, outcome.group.as_deref()), (Some(2), Some("In")));
     assert_eq!((outcome.is_active, outcome.in_layer), (false, true));
     assert_eq!(outcome.exposures, ["a=true by ra", "b=true by rb", "c=true by rc"]);
@@ -206,7 +215,7 @@ fn owners(project: &Project, names: &[&str]) -> Vec<String> {
         .iter()
         .filter_map(|name| {
             let (value, rule) = evaluation.find_parameter(&project.0, name)?;
-            let json: Value = serde_json::from_str(project.0.value(value).json()).unwrap();
+            let json: Value = serde_json::from_str(project.0.value(value).json()).unwrap_or_default();
             Some(format!("{name}={} by {}", json[name], project.0.string(rule)))
         })
         .collect()
@@ -225,7 +234,10 @@ fn rules_merge_and_the_first_of_a_name_counts() {
     );
     let outcome = check(&project);
     assert_eq!(outcome.value, Some(json!({"x": 1, "y": 1, "z": 4, "w": 0})));
-    assert_eq!(owners(&project, &["w", "x", "y", "z", "v"]), ["w=0 by default", "x=1 by r1", "y=1 by r1", "z=4 by r4"]);
+    assert_eq!(
+        owners(&project, &["w", "x", "y", "z", "v"]),
+        ["w=0 by default", "x=1 by r1", "y=1 by r1", "z=4 by r4"]
+    );
     assert_eq!((outcome.reason, outcome.rule.as_str()), (Reason::Recognized, "default"));
     assert_eq!((outcome.delegate, outcome.group, outcome.version), (None, None, Some(6)));
     assert_eq!(outcome.explicit, EMPTY);
@@ -271,7 +283,10 @@ fn the_first_rule_that_applies_may_delegate() {
         ["color=\"red\" by r1", "size=5 by r1", "shape=\"square\" by r2", "extra=1 by default"]
     );
     assert_eq!((outcome.rule.as_str(), outcome.group.as_deref()), ("r1", Some("Test")));
-    assert_eq!((outcome.delegate.as_deref(), outcome.explicit.as_slice()), (Some("e"), ["color".to_owned()].as_slice()));
+    assert_eq!(
+        (outcome.delegate.as_deref(), outcome.explicit.as_slice()),
+        (Some("e"), ["color".to_owned()].as_slice())
+    );
     // The flags are the layer's and its rule's, not the experiment's.
     assert!(!outcome.is_active && !outcome.is_group);
     assert_eq!(outcome.version, Some(8));
@@ -281,7 +296,8 @@ fn the_first_rule_that_applies_may_delegate() {
 
 #[test]
 fn the_percentage_of_a_delegating_rule_counts_here() {
-    let rules = json!([to("e", "r1", json!(["pass:a"]), json!({"passPercentage": 0, "isExperimentGroup": true}))]);
+    let rules =
+        json!([to("e", "r1", json!(["pass:a"]), json!({"passPercentage": 0, "isExperimentGroup": true}))]);
     let outcome = check(&project(json!({"e": running()}), json!({"l": merging(rules, json!({}))})));
     assert_eq!((outcome.value, outcome.delegate), (Some(json!({})), None));
     assert_eq!((outcome.rule.as_str(), outcome.version), ("default", None));
@@ -369,7 +385,8 @@ fn unsupported_without_delegate() -> Project {
 #[test]
 fn an_unsupported_delegate_is_noticed_at_the_next_rule() {
     let broken = with(running(), json!({"rules": [rule("r", json!(["pass:b", "unknown"]), json!({}))]}));
-    let last = json!([plain("r1", json!(["never"]), json!({"x": 1})), to("e", "r2", json!(["pass:a"]), json!({}))]);
+    let last =
+        json!([plain("r1", json!(["never"]), json!({"x": 1})), to("e", "r2", json!(["pass:a"]), json!({}))]);
     let outcome = check(&project(
         json!({"e": broken}),
         json!({"l": merging(last.clone(), json!({"defaultValue": {"z": 1}}))}),
@@ -380,7 +397,8 @@ fn an_unsupported_delegate_is_noticed_at_the_next_rule() {
     assert_eq!(outcome.exposures, ["a=true by ra"]);
 
     let more = json!([last[0], last[1], plain("r3", json!(["pass:c"]), json!({"y": 1}))]);
-    let outcome = check(&project(json!({"e": broken}), json!({"l": merging(more, json!({"defaultValue": {"z": 1}}))})));
+    let outcome =
+        check(&project(json!({"e": broken}), json!({"l": merging(more, json!({"defaultValue": {"z": 1}}))})));
     assert_eq!((outcome.reason, outcome.value), (Reason::Unsupported, None));
     assert_eq!(outcome.exposures, ["a=true by ra", "b=true by rb", "c=true by rc"]);
     assert_eq!(outcome.undelegated.unwrap(), outcome.exposures);
@@ -391,6 +409,9 @@ fn only_layers_merge() {
     let merging = |entity| with(running(), json!({"useNewLayerEval": true, "entity": entity}));
     for entity in ["experiment", "layer"] {
         let outcome = project(json!({"e": merging(entity)}), json!({})).config("e", &json!({"userID": "u"}));
-        assert_eq!((outcome.rule.as_str(), outcome.value), ("test", Some(json!({"color": "red", "size": 5}))));
+        assert_eq!(
+            (outcome.rule.as_str(), outcome.value),
+            ("test", Some(json!({"color": "red", "size": 5})))
+        );
     }
 }

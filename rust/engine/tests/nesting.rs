@@ -6,7 +6,9 @@ use statsig_engine::{MAX_DEPTH, Reason, Returned, SpecKind};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use support::{Outcome, Project, condition, conditions, experiment, gate, layer, payload, rule, user_field, with};
+use support::{
+    Outcome, Project, condition, conditions, experiment, gate, layer, payload, rule, user_field, with,
+};
 
 /// A project of gates, each with one rule `r⟨name⟩` that lists condition keys; see [`conditions`].
 fn gates(specs: &[(&str, Value)]) -> Project {
@@ -88,7 +90,10 @@ fn the_exposed_value_is_that_before_a_fail_gate_turns_it_round() {
     let on = check(&[("top", json!(["fail:on"])), ("on", json!(["always"]))]);
     assert_eq!((on.passes, on.exposures.as_slice()), (false, ["on=true by r-on".to_owned()].as_slice()));
     let off = check(&[("top", json!(["fail:off"])), ("off", json!(["never"]))]);
-    assert_eq!((off.passes, off.exposures.as_slice()), (true, ["off=false by default".to_owned()].as_slice()));
+    assert_eq!(
+        (off.passes, off.exposures.as_slice()),
+        (true, ["off=false by default".to_owned()].as_slice())
+    );
 }
 
 #[test]
@@ -97,7 +102,10 @@ fn a_missing_gate_is_off_and_leaves_no_trace() {
     assert_eq!((outcome.reason, outcome.passes), (Reason::Recognized, true));
     assert_eq!(outcome.exposures, [""; 0]);
     let outcome = check(&[("top", json!(["pass:missing"]))]);
-    assert_eq!((outcome.reason, outcome.passes, outcome.rule.as_str()), (Reason::Recognized, false, "default"));
+    assert_eq!(
+        (outcome.reason, outcome.passes, outcome.rule.as_str()),
+        (Reason::Recognized, false, "default")
+    );
     assert_eq!(outcome.exposures, [""; 0]);
 }
 
@@ -219,11 +227,17 @@ fn nesting_has_a_limit() {
     let outcome = chain(64, "always").gate("g0", &user);
     assert_eq!((outcome.reason, outcome.passes, outcome.rule.as_str()), (Reason::Recognized, true, "r-g0"));
     assert_eq!(outcome.exposures.len(), 64);
-    assert_eq!((outcome.exposures[0].as_str(), outcome.exposures[63].as_str()), ("g64=true by r-g64", "g1=true by r-g1"));
+    assert_eq!(
+        (outcome.exposures[0].as_str(), outcome.exposures[63].as_str()),
+        ("g64=true by r-g64", "g1=true by r-g1")
+    );
 
     let deeper = chain(65, "always");
     let outcome = deeper.gate("g0", &user);
-    assert_eq!(outcome, Outcome { reason: Reason::TooDeep, ..deeper.outcome(&statsig_engine::unrecognized()) });
+    assert_eq!(
+        outcome,
+        Outcome { reason: Reason::TooDeep, ..deeper.outcome(&statsig_engine::unrecognized()) }
+    );
     // It is the depth of the check that counts, not that of the project.
     assert!(deeper.gate("g1", &user).passes);
 }
@@ -266,8 +280,9 @@ fn a_check_that_is_too_deep_fails_as_a_whole() {
     );
     feature_gates.insert("top".into(), top);
     let configs = json!({"e": experiment(json!([rule("r", json!(["fail:g1"]), json!({"returnValue": {"a": 1}}))]), json!({}))});
-    let project =
-        Project::new(&payload(json!({"feature_gates": feature_gates, "condition_map": all, "dynamic_configs": configs})));
+    let project = Project::new(&payload(
+        json!({"feature_gates": feature_gates, "condition_map": all, "dynamic_configs": configs}),
+    ));
     for outcome in [project.gate("top", &json!({})), project.config("e", &json!({}))] {
         assert_eq!((outcome.reason, outcome.passes, outcome.rule.as_str()), (Reason::TooDeep, false, ""));
         assert_eq!((outcome.value, outcome.version, outcome.exposures.len()), (None, None, 0));
@@ -281,7 +296,8 @@ fn delegates_are_no_levels_for_gates() {
         let mut feature_gates = Map::new();
         for (index, name) in names.iter().enumerate() {
             let inner = names.get(index + 1).map_or("always".to_owned(), |next| format!("pass:{next}"));
-            feature_gates.insert(name.clone(), gate(json!([rule("r", json!([inner]), json!({}))]), json!({})));
+            feature_gates
+                .insert(name.clone(), gate(json!([rule("r", json!([inner]), json!({}))]), json!({})));
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let project = Project::new(&payload(json!({
@@ -334,14 +350,17 @@ fn cycles_end() {
 
 #[test]
 fn cycles_of_delegates_end() {
-    let delegating = |to: &str| experiment(json!([rule("r", json!([]), json!({"configDelegate": to}))]), json!({}));
+    let delegating =
+        |to: &str| experiment(json!([rule("r", json!([]), json!({"configDelegate": to}))]), json!({}));
     let project = Project::new(&payload(json!({
         "dynamic_configs": {"itself": delegating("itself"), "one": delegating("other"), "other": delegating("one")},
         "layer_configs": {"l": with(delegating("one"), json!({"entity": "layer", "useNewLayerEval": true}))},
     })));
-    for outcome in
-        [project.config("itself", &json!({})), project.config("one", &json!({})), project.layer("l", &json!({}))]
-    {
+    for outcome in [
+        project.config("itself", &json!({})),
+        project.config("one", &json!({})),
+        project.layer("l", &json!({})),
+    ] {
         assert_eq!((outcome.reason, outcome.value), (Reason::TooDeep, None));
     }
 }
@@ -382,8 +401,12 @@ fn a_gate_met_again_is_evaluated_once() {
 /// over and over again.
 fn in_time(project: Project, kind: SpecKind, name: &'static str) -> Outcome {
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || sender.send(project.check(kind, name, &json!({"userID": "u"}))));
-    receiver.recv_timeout(Duration::from_secs(5)).expect("the check should not take for ever")
+    thread::spawn(move || {
+        // Nobody listens any more where this came too late.
+        let _ = sender.send(project.check(kind, name, &json!({"userID": "u"})));
+    });
+    let limit = Duration::from_secs(5);
+    receiver.recv_timeout(limit).unwrap_or_else(|_| panic!("{name} takes longer than {limit:?}"))
 }
 
 #[test]
@@ -408,7 +431,11 @@ fn a_group_asked_for_again_is_evaluated_once() {
     for level in 0..60 {
         let next = json!({"field": format!("e{}", level + 1), "operator": "any", "targetValue": ["Test"]});
         map = with(map, json!({format!("group:{level}"): condition("experiment_group", next)}));
-        let keys = if level == 59 { json!(["always"]) } else { json!([format!("group:{level}"), format!("group:{level}")]) };
+        let keys = if level == 59 {
+            json!(["always"])
+        } else {
+            json!([format!("group:{level}"), format!("group:{level}")])
+        };
         let spec = experiment(json!([rule("r", keys, json!({"groupName": "Test"}))]), json!({}));
         experiments.insert(format!("e{level}"), spec);
     }

@@ -1,5 +1,6 @@
 //! Shared by the test crates: payloads and users from JSON in, readable results out.
 #![allow(dead_code, reason = "every test crate uses its own part of this")]
+#![allow(clippy::needless_pass_by_value, reason = "what is passed is a literal wherever this is called")]
 
 use serde_json::{Map, Value, json};
 use statsig_engine::{
