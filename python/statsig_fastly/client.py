@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from statsig_fastly._native import Evaluator
+from statsig_fastly.adapters import Payload
 from statsig_fastly.completion import Completion
 from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError
 from statsig_fastly.options import StatsigOptions
@@ -26,6 +27,7 @@ _log = logging.getLogger("statsig_fastly")
 
 # A payload with very many broken specs must not flood the log.
 _ISSUES_LOGGED = 10
+_ERROR_TEXT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Statsig(Evaluator):
     _details: InitializeDetails | None
     _held_version: str | None
     _source: str
-    _closed: bool
+    _stop: Completion[None] | None
 
     def __new__(cls, sdk_key: str, options: StatsigOptions | None = None) -> Self:  # noqa: D102 - see the class
         if not isinstance(sdk_key, str):
@@ -126,7 +128,7 @@ class Statsig(Evaluator):
         statsig._details = None
         statsig._held_version = None
         statsig._source = "NoValues"
-        statsig._closed = False
+        statsig._stop = None
         return statsig
 
     def __init__(self, sdk_key: str, options: StatsigOptions | None = None) -> None:
@@ -180,12 +182,14 @@ class Statsig(Evaluator):
         return Completion.run(lambda: self._sync(adapter), name="statsig-fastly-sync")
 
     def shutdown(self) -> Completion[None]:
-        """Stops. Checks go on working with the ruleset in use. Calling it again does nothing."""
+        """Stops. Checks go on working with the ruleset in use.
+
+        Returns at once. Further calls return the same completion.
+        """
         with self._lock:
-            first, self._closed = not self._closed, True
-        if first and self._options.data_adapter is not None:
-            return Completion.run(self._options.data_adapter.close, name="statsig-fastly-shutdown")
-        return Completion.of(None)
+            if self._stop is None:
+                self._stop = Completion.run(self._shutdown, name="statsig-fastly-shutdown")
+            return self._stop
 
     def __enter__(self) -> Self:
         self.initialize().wait()
@@ -213,7 +217,7 @@ class Statsig(Evaluator):
         )
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._stop is not None:
             raise RuntimeError("this Statsig client was shut down: make a new one")
 
     def _initialize(self) -> InitializeDetails:
@@ -248,37 +252,50 @@ class Statsig(Evaluator):
         bootstrap = self._options.bootstrap or b""
         body = bootstrap.encode() if isinstance(bootstrap, str) else bootstrap
         try:
-            self._use(body, "Bootstrap")
+            self._use(body, "Bootstrap", "bootstrap")
         except PayloadError as error:
-            return FailureDetails(f"bootstrap: {error}", type(error).__name__)
+            return FailureDetails(str(error), type(error).__name__)
         return None
 
     def _describe(self, duration_ms: int, failure: FailureDetails | None) -> InitializeDetails:
         ready = self.is_ready
         return InitializeDetails(duration_ms, ready, ready, None, self._source, failure)
 
+    def _shutdown(self) -> None:
+        adapter = self._options.data_adapter
+        try:
+            if adapter is not None:
+                adapter.close()
+        except BaseException as error:  # an adapter of the user's own may raise anything  # noqa: BLE001
+            _log.warning("closing %s failed: %s", adapter, _described(error))
+
     def _sync(self, adapter: SpecAdapter) -> SyncDetails:
         changed = False
         error: StatsigFastlyError | None = None
         try:
-            payload = adapter.fetch(self._held_version)
-            if payload is not None:
-                changed = self._use(payload.body, f"Adapter({adapter.name})")
+            payload: object = adapter.fetch(self._held_version)
+            if isinstance(payload, Payload):
+                changed = self._use(payload.body, f"Adapter({adapter.name})", repr(adapter))
                 self._held_version = payload.version
+            elif payload is not None:
+                found = type(payload).__name__
+                error = AdapterError(f"{adapter.name}: expected a Payload or None from fetch, got {found}")
             elif not self.is_ready:
                 error = AdapterError(f"{adapter.name} says that nothing is new, and there is nothing in use")
         except (AdapterError, PayloadError) as caught:
             error = caught
-        except Exception as caught:  # an adapter of the user's own  # noqa: BLE001
-            error = AdapterError(f"{adapter.name} raised {type(caught).__name__}: {caught}")
+        except BaseException as caught:  # an adapter of the user's own may raise anything  # noqa: BLE001
+            error = AdapterError(f"{adapter.name} raised {_described(caught)}")
         return SyncDetails(changed, self.config_time, error)
 
-    def _use(self, body: bytes, source: str) -> bool:
-        outcome = self._load(body, source)
+    def _use(self, body: bytes, source: str, origin: str) -> bool:
+        try:
+            outcome = self._load(body, source)
+        except PayloadError as error:
+            raise PayloadError(f"{origin}: {error}") from None
         if outcome == "no updates" and not self.is_ready:
-            raise PayloadError(
-                "payload field `has_updates` is false: expected a whole project, there is none to keep"
-            )
+            expected = "payload field `has_updates` is false: expected a whole project, got an empty update"
+            raise PayloadError(f"{origin}: {expected}")
         changed = outcome == "applied"
         if changed:
             self._source = source
@@ -288,3 +305,13 @@ class Statsig(Evaluator):
             if len(issues) > _ISSUES_LOGGED:
                 _log.warning("%d more specs are left out", len(issues) - _ISSUES_LOGGED)
         return changed
+
+
+def _described(error: BaseException) -> str:
+    """An exception of somebody else's in one line of bounded length."""
+    name = type(error).__name__
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - an exception that cannot even say what it is
+        text = ""
+    return f"{name}: {text[:_ERROR_TEXT]}" if text else name

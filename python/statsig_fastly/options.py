@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from statsig_fastly.adapters import SpecAdapter
 
 __all__ = ["StatsigOptions"]
+
+_LONGEST_MS = int(threading.TIMEOUT_MAX) * 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +34,7 @@ class StatsigOptions:
     """
 
     data_adapter: SpecAdapter | None = None
-    bootstrap: str | bytes | None = None
+    bootstrap: str | bytes | None = field(default=None, repr=False)
     environment: str | None = None
     global_custom_fields: Mapping[str, Any] | None = None
     init_timeout_ms: int = 3000
@@ -40,6 +43,8 @@ class StatsigOptions:
         _check("data_adapter", self.data_adapter, SpecAdapter, "an adapter with name, fetch and close")
         _check("bootstrap", self.bootstrap, (str, bytes), "str or bytes")
         _check("environment", self.environment, str, "str")
+        _check_utf8("bootstrap", self.bootstrap)
+        _check_utf8("environment", self.environment)
         _check("global_custom_fields", self.global_custom_fields, Mapping, "a mapping of str to attribute")
         if isinstance(self.init_timeout_ms, bool) or not isinstance(self.init_timeout_ms, int):
             raise TypeError(f"argument 'init_timeout_ms': expected int, got {_type(self.init_timeout_ms)}")
@@ -47,11 +52,23 @@ class StatsigOptions:
             raise ValueError(
                 f"argument 'init_timeout_ms': expected more than 0 ms, got {self.init_timeout_ms}"
             )
+        if self.init_timeout_ms > _LONGEST_MS:
+            raise ValueError(f"argument 'init_timeout_ms': expected at most {_LONGEST_MS} ms, got more")
 
 
 def _check(name: str, value: object, types: type | tuple[type, ...], expected: str) -> None:
     if value is not None and not isinstance(value, types):
         raise TypeError(f"argument '{name}': expected {expected} or None, got {_type(value)}")
+
+
+def _check_utf8(name: str, value: str | bytes | None) -> None:
+    try:
+        if isinstance(value, str):
+            value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"argument '{name}': expected text that can be encoded as UTF-8, got an unpaired surrogate"
+        ) from None
 
 
 def _type(value: object) -> str:

@@ -87,7 +87,8 @@ pub(crate) fn describe(json: &str) -> String {
         Some(b'n') => "null".to_owned(),
         Some(b't' | b'f') => "a boolean".to_owned(),
         Some(b'-' | b'0'..=b'9') => {
-            let number: String = json.trim().chars().take(40).collect();
+            let of_number = |letter: &char| letter.is_ascii_alphanumeric() || "+-.".contains(*letter);
+            let number: String = json.trim().chars().take_while(of_number).take(40).collect();
             format!("the number {number}")
         }
         Some(b'<') => "markup (an HTML or XML page?)".to_owned(),

@@ -28,6 +28,17 @@ pub enum StandardField {
     AppVersion,
 }
 
+/// Every standard field, in the order of their spans.
+const STANDARD: [StandardField; STANDARD_FIELDS] = [
+    StandardField::UserId,
+    StandardField::Email,
+    StandardField::Ip,
+    StandardField::UserAgent,
+    StandardField::Country,
+    StandardField::Locale,
+    StandardField::AppVersion,
+];
+
 /// A map of user attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttributeMap {
@@ -197,8 +208,42 @@ impl<'a> UserView<'a> {
         Object { members, text: self.text, nested: self.nested }.iter()
     }
 
+    /// True if no condition could tell the two users apart. The order of attributes does not matter.
+    #[must_use]
+    pub fn same(&self, other: &UserView<'_>) -> bool {
+        let maps =
+            [AttributeMap::Custom, AttributeMap::CustomIds, AttributeMap::Private, AttributeMap::Environment];
+        STANDARD.iter().all(|&field| self.standard(field) == other.standard(field))
+            && maps.iter().all(|&map| same_members(self.attributes(map), || other.attributes(map)))
+    }
+
     fn value(&self, node: Node) -> Value<'a> {
         resolve(node, self.text, self.nested)
+    }
+}
+
+fn same_members<'a, 'b, I, J>(members: I, others: impl Fn() -> J) -> bool
+where
+    I: ExactSizeIterator<Item = (&'a str, Value<'a>)>,
+    J: ExactSizeIterator<Item = (&'b str, Value<'b>)>,
+{
+    let mut members = members;
+    members.len() == others().len()
+        && members.all(|(key, value)| others().any(|(name, other)| name == key && same_value(value, other)))
+}
+
+fn same_value(value: Value<'_>, other: Value<'_>) -> bool {
+    match (value, other) {
+        (Value::Null, Value::Null) => true,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Int(a), Value::Int(b)) | (Value::Now(a), Value::Now(b)) => a == b,
+        (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
+        (Value::Text(a), Value::Text(b)) => a == b,
+        (Value::Array(a), Value::Array(b)) => {
+            a.items.len() == b.items.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => same_members(a.iter(), || b.iter()),
+        _ => false,
     }
 }
 

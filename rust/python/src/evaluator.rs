@@ -7,12 +7,12 @@ use statsig_engine::{
     AttributeMap, Compiled, Evaluation, Input, PackedUser, Ruleset, SpecKind, UserBuilder, compile, evaluate,
     unrecognized,
 };
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::errors::{payload_error, wrong_type};
-use crate::extract::fill_map;
+use crate::extract::{Place, fill_map, text};
 use crate::loaded::Loaded;
 use crate::options::{
     PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
@@ -25,6 +25,7 @@ use crate::user::with_user;
 #[pyclass(frozen, subclass, name = "Evaluator", module = "statsig_fastly._native")]
 pub(crate) struct PyEvaluator {
     current: ArcSwapOption<Loaded>,
+    replacing: Mutex<()>,
     /// Set once a start has been tried, whatever came of it.
     started: AtomicBool,
     environment: Option<String>,
@@ -39,15 +40,20 @@ fn now_ms() -> u64 {
 impl PyEvaluator {
     #[new]
     #[pyo3(signature = (environment = None, global_custom_fields = None))]
-    fn new(environment: Option<String>, global_custom_fields: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+    fn new(
+        environment: Option<&Bound<'_, PyString>>,
+        global_custom_fields: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let environment = environment.map(|tier| text(Place::Argument("environment"), tier)).transpose()?;
         let mut builder = UserBuilder::new();
         if let Some(fields) = global_custom_fields {
             fill_map(&mut builder, AttributeMap::Custom, "global_custom_fields", fields)?;
         }
         Ok(Self {
             current: ArcSwapOption::empty(),
+            replacing: Mutex::new(()),
             started: AtomicBool::new(false),
-            environment,
+            environment: environment.map(str::to_owned),
             global: builder.finish(),
         })
     }
@@ -59,12 +65,16 @@ impl PyEvaluator {
         let Compiled::Ruleset(ruleset) = compiled else {
             return Ok("no updates");
         };
-        if !self.accepts(&ruleset) {
+        let loaded = Arc::new(Loaded::new(*ruleset, source, now_ms()));
+        // Comparing and replacing are one step, or of two loads at a time the older could win.
+        let replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.accepts(&loaded.ruleset) {
             return Ok("not newer");
         }
-        let loaded = Arc::new(Loaded::new(*ruleset, source, now_ms()));
+        let replaced = self.current.swap(Some(loaded));
+        drop(replacing);
         // What is replaced is dropped here, attached: it holds Python objects.
-        drop(self.current.swap(Some(loaded)));
+        drop(replaced);
         Ok("applied")
     }
 
@@ -268,7 +278,7 @@ impl PyEvaluator {
 
 fn check_name<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     match name.cast::<PyString>() {
-        Ok(name) => name.to_str(),
+        Ok(name) => text(Place::Argument("name"), name),
         Err(_) => Err(wrong_type("name", "str", name)),
     }
 }

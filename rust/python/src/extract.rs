@@ -1,20 +1,53 @@
 //! Python values to attributes: the only place that looks at Python types.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 use statsig_engine::{Attribute, AttributeMap, UserBuilder};
+use std::fmt;
 
 use crate::errors::wrong_type;
 
 /// Lists and mappings inside each other, below the attribute itself.
-const MAX_NESTING: u32 = 64;
+const MAX_NESTING: usize = 64;
+/// What a mapping says of its own length is believed up to here.
+const MAX_RESERVED: usize = 1024;
 
-/// An integer that needs more than 64 bits is a float to the reference.
-fn number(value: &Bound<'_, PyInt>) -> PyResult<Attribute> {
-    match value.extract::<i64>() {
-        Ok(value) => Ok(Attribute::Int(value)),
-        Err(_) => value.extract::<f64>().map(Attribute::Float),
+/// Where a value stands, for error messages: `custom["items"][3]`.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    Argument(&'a str),
+    Key(&'a Place<'a>, &'a str),
+    Index(&'a Place<'a>, usize),
+}
+
+impl Place<'_> {
+    fn depth(&self) -> usize {
+        match self {
+            Place::Argument(_) => 0,
+            Place::Key(outer, _) | Place::Index(outer, _) => 1 + outer.depth(),
+        }
     }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Argument(name) => formatter.write_str(name),
+            Place::Key(outer, key) => write!(formatter, "{outer}[{key:?}]"),
+            Place::Index(outer, index) => write!(formatter, "{outer}[{index}]"),
+        }
+    }
+}
+
+/// The text of a string; a Python string can hold what UTF-8 cannot. The error does not repeat the text,
+/// because it may be private.
+pub(crate) fn text<'a>(place: Place<'_>, value: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
+    value.to_str().map_err(|_| {
+        PyValueError::new_err(format!(
+            "argument '{place}': expected text that can be encoded as UTF-8, got an unpaired surrogate"
+        ))
+    })
 }
 
 /// Fills a map of the user from a Python mapping.
@@ -24,102 +57,143 @@ pub(crate) fn fill_map(
     argument: &str,
     members: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let expected = "a mapping of str to attribute";
+    let place = Place::Argument(argument);
     if let Ok(dict) = members.cast::<PyDict>() {
         builder.begin(map, dict.len());
-        for (key, value) in dict {
-            fill(builder, map, argument, &key, &value)?;
+        if fill_scalars(builder, place, dict)? {
+            return Ok(());
         }
-        return Ok(());
     }
-    let mapping = members.cast::<PyMapping>().map_err(|_| wrong_type(argument, expected, members))?;
-    builder.begin(map, mapping.len()?);
-    for item in mapping.items()?.iter() {
+    let mapping = members
+        .cast::<PyMapping>()
+        .map_err(|_| wrong_type(argument, "a mapping of str to attribute", members))?;
+    let items = mapping.items()?;
+    builder.begin(map, items.len().min(MAX_RESERVED));
+    for item in items.iter() {
         let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-        fill(builder, map, argument, &key, &value)?;
+        let name = name(place, &key)?;
+        if !fill_scalar(builder, Place::Key(&place, name), name, &value)? {
+            fill_nested(builder, map, place, name, &value)?;
+        }
     }
     Ok(())
 }
 
-fn fill(
+/// False, having filled in a part, if there is more than scalars: converting that may run Python code,
+/// which may change the dict, and a dict must not change while it is walked.
+fn fill_scalars(builder: &mut UserBuilder, place: Place<'_>, dict: &Bound<'_, PyDict>) -> PyResult<bool> {
+    for (key, value) in dict {
+        let name = name(place, &key)?;
+        if !fill_scalar(builder, Place::Key(&place, name), name, &value)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn name<'a>(place: Place<'_>, key: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    match key.cast::<PyString>() {
+        Ok(key) => text(place, key),
+        Err(_) => Err(wrong_type(&place.to_string(), "keys that are str", key)),
+    }
+}
+
+/// False if the value is no scalar.
+fn fill_scalar(
     builder: &mut UserBuilder,
-    map: AttributeMap,
-    argument: &str,
-    key: &Bound<'_, PyAny>,
+    place: Place<'_>,
+    name: &str,
     value: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    let Ok(name) = key.cast::<PyString>() else {
-        return Err(wrong_type(argument, "keys that are str", key));
-    };
-    let name = name.to_str()?;
-    if let Ok(text) = value.cast::<PyString>() {
-        builder.text(name, text.to_str()?);
+) -> PyResult<bool> {
+    if let Ok(value) = value.cast::<PyString>() {
+        builder.text(name, text(place, value)?);
     } else if let Ok(value) = value.cast::<PyBool>() {
         builder.bool(name, value.is_true());
     } else if let Ok(value) = value.cast::<PyInt>() {
-        match number(value)? {
-            Attribute::Int(value) => builder.int(name, value),
-            other => builder.attribute(name, &other),
+        match integer(place, value)? {
+            Ok(value) => builder.int(name, value),
+            Err(value) => builder.float(name, value),
         }
     } else if let Ok(value) = value.cast::<PyFloat>() {
         builder.float(name, value.value());
     } else if value.is_none() {
         builder.null(name);
     } else {
-        let scalar = matches!(map, AttributeMap::CustomIds | AttributeMap::Environment);
-        let attribute = if scalar { None } else { nested(value, 0)? };
-        let expected = if scalar {
-            "str, int, float, bool or None"
-        } else {
-            "str, int, float, bool, None, list or dict"
-        };
-        let attribute =
-            attribute.ok_or_else(|| wrong_type(&format!("{argument}[{name:?}]"), expected, value))?;
-        builder.attribute(name, &attribute);
+        return Ok(false);
     }
+    Ok(true)
+}
+
+fn fill_nested(
+    builder: &mut UserBuilder,
+    map: AttributeMap,
+    outer: Place<'_>,
+    name: &str,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let place = Place::Key(&outer, name);
+    if matches!(map, AttributeMap::CustomIds | AttributeMap::Environment) {
+        return Err(wrong_type(&place.to_string(), "str, int, float, bool or None", value));
+    }
+    builder.attribute(name, &attribute(place, value)?);
     Ok(())
 }
 
-/// None for what is no attribute.
-fn nested(value: &Bound<'_, PyAny>, depth: u32) -> PyResult<Option<Attribute>> {
-    if depth > MAX_NESTING {
-        return Ok(None);
+/// An integer that needs more than 64 bits is a float to the reference.
+fn integer(place: Place<'_>, value: &Bound<'_, PyInt>) -> PyResult<Result<i64, f64>> {
+    if let Ok(value) = value.extract::<i64>() {
+        return Ok(Ok(value));
     }
-    if let Ok(text) = value.cast::<PyString>() {
-        return Ok(Some(Attribute::Text(text.to_str()?.to_owned())));
+    value.extract::<f64>().map(Err).map_err(|_| {
+        PyValueError::new_err(format!(
+            "argument '{place}': expected an integer below 2**1024, got a larger one"
+        ))
+    })
+}
+
+fn attribute(place: Place<'_>, value: &Bound<'_, PyAny>) -> PyResult<Attribute> {
+    if let Ok(value) = value.cast::<PyString>() {
+        return Ok(Attribute::Text(text(place, value)?.to_owned()));
     }
     if let Ok(value) = value.cast::<PyBool>() {
-        return Ok(Some(Attribute::Bool(value.is_true())));
+        return Ok(Attribute::Bool(value.is_true()));
     }
     if let Ok(value) = value.cast::<PyInt>() {
-        return number(value).map(Some);
+        return Ok(integer(place, value)?.map_or_else(Attribute::Float, Attribute::Int));
     }
     if let Ok(value) = value.cast::<PyFloat>() {
-        return Ok(Some(Attribute::Float(value.value())));
+        return Ok(Attribute::Float(value.value()));
     }
     if value.is_none() {
-        return Ok(Some(Attribute::Null));
+        return Ok(Attribute::Null);
+    }
+    if place.depth() > MAX_NESTING {
+        return Err(PyValueError::new_err(format!(
+            "argument '{}': expected lists and mappings nested at most {MAX_NESTING} deep, got deeper ones",
+            outermost(place)
+        )));
     }
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-        let mut items = Vec::new();
-        for item in value.try_iter()? {
-            match nested(&item?, depth + 1)? {
-                Some(item) => items.push(item),
-                None => return Ok(None),
-            }
-        }
-        return Ok(Some(Attribute::Array(items)));
+        let items = value.try_iter()?.enumerate();
+        let items = items.map(|(index, item)| attribute(Place::Index(&place, index), &item?));
+        return items.collect::<PyResult<_>>().map(Attribute::Array);
     }
     if let Ok(mapping) = value.cast::<PyMapping>() {
         let mut members = Vec::new();
         for item in mapping.items()?.iter() {
             let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-            let (Ok(key), Some(value)) = (key.cast::<PyString>(), nested(&value, depth + 1)?) else {
-                return Ok(None);
-            };
-            members.push((key.to_str()?.to_owned(), value));
+            let name = name(place, &key)?;
+            members.push((name.to_owned(), attribute(Place::Key(&place, name), &value)?));
         }
-        return Ok(Some(Attribute::Object(members)));
+        return Ok(Attribute::Object(members));
     }
-    Ok(None)
+    Err(wrong_type(&place.to_string(), "str, int, float, bool, None, list or dict", value))
+}
+
+/// The attribute a place is in: the whole path is as long as the nesting is deep.
+fn outermost(place: Place<'_>) -> Place<'_> {
+    match place {
+        Place::Key(outer, _) | Place::Index(outer, _) if outer.depth() > 0 => outermost(*outer),
+        _ => place,
+    }
 }

@@ -225,12 +225,16 @@ fn same_type(value: &Bound<'_, PyAny>, fallback: &Bound<'_, PyAny>) -> bool {
 #[pyclass(frozen, eq, hash, name = "EvaluationDetails", module = "statsig_fastly")]
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct PyEvaluationDetails {
+    /// Where the ruleset came from and whether the spec was found and evaluated.
     #[pyo3(get)]
     reason: String,
+    /// When the project was last changed, in ms since the epoch; None if nothing is loaded.
     #[pyo3(get)]
     lcut: Option<u64>,
+    /// When the payload was taken, in ms since the epoch; None if nothing is loaded.
     #[pyo3(get)]
     received_at: Option<u64>,
+    /// The spec's version, if it has one.
     #[pyo3(get)]
     version: Option<u32>,
 }

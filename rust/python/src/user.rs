@@ -6,7 +6,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, P
 use statsig_engine::{AttributeMap, Layout, PackedUser, StandardField, UserBuilder, UserView, Value};
 
 use crate::errors::wrong_type;
-use crate::extract::fill_map;
+use crate::extract::{self, Place, fill_map};
 
 /// The constructor's arguments in order, with the name each has in a payload's vocabulary.
 const FIELDS: [(&str, &str, Part); 11] = [
@@ -169,11 +169,12 @@ impl PyStatsigUser {
         Ok((slf.get_type().into_any(), PyTuple::new(slf.py(), values)?))
     }
 
-    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Ok(other) = other.cast::<Self>() else {
-            return Ok(false);
-        };
-        slf.get().arguments(slf.py())?.eq(other.get().arguments(slf.py())?)
+    /// Not by Python's `==`, to which `True` and `1` are equal: equal users get equal answers.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<Self>().is_ok_and(|other| {
+            let other = other.get();
+            self.given == other.given && self.view().same(&other.view())
+        })
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
@@ -274,7 +275,7 @@ impl Draft {
             Part::Field(field) => {
                 let text =
                     value.cast::<PyString>().map_err(|_| wrong_type(argument, "str or None", value))?;
-                self.builder.standard(field, text.to_str()?);
+                self.builder.standard(field, extract::text(Place::Argument(argument), text)?);
                 self.has_id |= field == StandardField::UserId;
             }
             Part::Map(map) => {
@@ -296,12 +297,12 @@ impl Draft {
     /// Both spellings of a field are taken: the constructor's and the payload's.
     fn from_mapping(mapping: &Bound<'_, PyMapping>) -> PyResult<Self> {
         let mut draft = Self::new();
+        let mut seen = [false; FIELDS.len()];
         for item in mapping.items()?.iter() {
             let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
             let name = key.cast::<PyString>().map_err(|_| wrong_type("user", "keys that are str", &key))?;
-            let name = name.to_str()?;
-            let Some((argument, _, part)) =
-                FIELDS.iter().find(|(python, wire, _)| name == *python || name == *wire)
+            let name = extract::text(Place::Argument("user"), name)?;
+            let Some(index) = FIELDS.iter().position(|(python, wire, _)| name == *python || name == *wire)
             else {
                 let known: Vec<_> = FIELDS.iter().map(|(name, _, _)| *name).collect();
                 return Err(PyValueError::new_err(format!(
@@ -310,8 +311,12 @@ impl Draft {
                     known.join(", ")
                 )));
             };
+            let (argument, _, part) = FIELDS[index];
+            if std::mem::replace(&mut seen[index], true) {
+                return Err(PyValueError::new_err(format!("argument 'user': {argument} is given twice")));
+            }
             if !value.is_none() {
-                draft.set(argument, *part, &value)?;
+                draft.set(argument, part, &value)?;
             }
         }
         Ok(draft)
@@ -324,7 +329,7 @@ pub(crate) fn with_user<R>(user: &Bound<'_, PyAny>, check: impl FnOnce(UserView<
         return Ok(check(user.get().view()));
     }
     if let Ok(id) = user.cast::<PyString>() {
-        let id = id.to_str()?;
+        let id = extract::text(Place::Argument("user"), id)?;
         return Ok(check(UserView::of_id(id, &Layout::of_id(id.len()))));
     }
     if let Ok(mapping) = user.cast::<PyMapping>() {
