@@ -79,19 +79,21 @@ impl<'de> Visitor<'de> for CheckedVisitor {
 
 /// What kind of JSON value a text starts with, for error messages.
 pub(crate) fn describe(json: &str) -> String {
-    match json.trim_start().as_bytes().first() {
-        None => "nothing".to_owned(),
-        Some(b'{') => "an object".to_owned(),
-        Some(b'[') => "an array".to_owned(),
-        Some(b'"') => "a string".to_owned(),
-        Some(b'n') => "null".to_owned(),
-        Some(b't' | b'f') => "a boolean".to_owned(),
-        Some(b'-' | b'0'..=b'9') => {
+    let json = json.trim_start();
+    let word: String = json.chars().take_while(char::is_ascii_alphanumeric).take(6).collect();
+    match (json.as_bytes().first(), word.as_str()) {
+        (None, _) => "nothing".to_owned(),
+        (Some(b'{'), _) => "an object".to_owned(),
+        (Some(b'['), _) => "an array".to_owned(),
+        (Some(b'"'), _) => "a string".to_owned(),
+        (_, "null") => "null".to_owned(),
+        (_, "true" | "false") => "a boolean".to_owned(),
+        (Some(b'-' | b'0'..=b'9'), _) => {
             let of_number = |letter: &char| letter.is_ascii_alphanumeric() || "+-.".contains(*letter);
-            let number: String = json.trim().chars().take_while(of_number).take(40).collect();
+            let number: String = json.chars().take_while(of_number).take(40).collect();
             format!("the number {number}")
         }
-        Some(b'<') => "markup (an HTML or XML page?)".to_owned(),
-        Some(_) => "something that is not JSON".to_owned(),
+        (Some(b'<'), _) => "markup (an HTML or XML page?)".to_owned(),
+        (Some(_), _) => "something that is not JSON".to_owned(),
     }
 }

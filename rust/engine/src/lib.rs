@@ -53,7 +53,7 @@ mod wire;
 
 pub use compile::{Compiled, compile};
 pub use error::LoadError;
-pub use eval::{Input, MAX_DEPTH, evaluate, unrecognized};
+pub use eval::{Input, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate, unrecognized};
 pub use evaluation::{Evaluation, Exposures, Reason, Returned, SecondaryExposure};
 pub use ruleset::{Format, Issue, JsonKind, JsonValue, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId};
 pub use user::{Attribute, AttributeMap, Layout, PackedUser, StandardField, UserBuilder, UserView};

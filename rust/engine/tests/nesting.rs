@@ -2,7 +2,7 @@
 mod support;
 
 use serde_json::{Map, Value, json};
-use statsig_engine::{MAX_DEPTH, Reason, Returned, SpecKind};
+use statsig_engine::{MAX_EXPOSURES, MAX_NESTED_GATES, Reason, Returned, SpecKind};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -222,7 +222,7 @@ fn chain(levels: u32, end: &str) -> Project {
 
 #[test]
 fn nesting_has_a_limit() {
-    assert_eq!(MAX_DEPTH, 64);
+    assert_eq!(MAX_NESTED_GATES, 64);
     let user = json!({"userID": "u"});
     let outcome = chain(64, "always").gate("g0", &user);
     assert_eq!((outcome.reason, outcome.passes, outcome.rule.as_str()), (Reason::Recognized, true, "r-g0"));
@@ -422,6 +422,24 @@ fn an_unsupported_gate_met_again_is_evaluated_once() {
         })
         .collect();
     assert_eq!(in_time(gates(&specs), SpecKind::Gate, "segment:0").reason, Reason::Unsupported);
+}
+
+/// Every gate repeats what the next one exposed: 2^50 exposures, were they all kept.
+#[test]
+fn exposures_are_bounded() {
+    let names: Vec<String> = (0..=50).map(|level| format!("g{level}")).collect();
+    let specs: Vec<(&str, Value)> = (0..names.len())
+        .map(|level| {
+            let keys = match names.get(level + 1) {
+                Some(next) => json!([format!("pass:{next}"), format!("pass:{next}")]),
+                None => json!(["always"]),
+            };
+            (names[level].as_str(), keys)
+        })
+        .collect();
+    let outcome = in_time(gates(&specs), SpecKind::Gate, "g0");
+    assert!(outcome.passes);
+    assert_eq!(outcome.exposures.len(), MAX_EXPOSURES);
 }
 
 #[test]

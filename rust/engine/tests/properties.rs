@@ -5,7 +5,7 @@ mod support;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
-use statsig_engine::{Compiled, Input, MAX_DEPTH, PackedUser, Reason, SpecKind, compile, evaluate};
+use statsig_engine::{Compiled, Input, MAX_NESTED_GATES, PackedUser, Reason, SpecKind, compile, evaluate};
 use std::cmp::Ordering;
 use support::{
     ABSENT, NOW, Project, condition, conditions, experiment, gate, layer, payload, rule, user, user_field,
@@ -135,7 +135,10 @@ fn exercise(payload: &[u8], json: &Value) {
                 assert!(evaluation.find_parameter(&project.0, key).is_some());
             }
             if outcome.reason == Reason::TooDeep {
-                assert!(project.0.specs().len() < MAX_DEPTH as usize, "only a cycle can be that deep here");
+                assert!(
+                    project.0.specs().len() < MAX_NESTED_GATES as usize,
+                    "only a cycle can be that deep here"
+                );
                 assert_eq!((outcome.passes, outcome.value, outcome.exposures.len()), (false, None, 0));
             }
         }

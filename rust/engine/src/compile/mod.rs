@@ -59,13 +59,12 @@ fn compile_v2(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
     let mut specs = Specs::default();
     for (kind, field, raw) in top.spec_fields() {
         let members: wire::Map<'_, &RawValue> = required(field, raw, "an object of specs by name")?;
-        for (name, raw) in members.0 {
-            let spec = parse(raw).and_then(|spec: wire::Spec<'_, wire::Text<'_>>| {
-                spec.check_required()?;
-                Ok(spec)
-            });
-            specs.add(kind, name, spec);
-        }
+        let read = |raw| {
+            let spec: wire::Spec<'_, wire::Text<'_>> = parse(raw)?;
+            spec.check_required()?;
+            Ok(spec)
+        };
+        specs.add(kind, members.0.into_iter().map(|(name, raw)| (name, read(raw))).collect());
     }
 
     let mut compiler = Compiler::new(Format::V2, &specs)?;
@@ -89,12 +88,14 @@ fn compile_v1(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
     let mut specs = Specs::default();
     for (kind, field, raw) in top.spec_fields() {
         let elements: Vec<&RawValue> = required(field, raw, "an array of specs")?;
+        let mut named = Vec::with_capacity(elements.len());
         for (index, raw) in elements.into_iter().enumerate() {
             match parse::<wire::Named<'_>>(raw) {
-                Ok(named) => specs.add(kind, named.name, parse::<wire::Spec<'_, wire::Condition<'_>>>(raw)),
+                Ok(spec) => named.push((spec.name, parse::<wire::Spec<'_, wire::Condition<'_>>>(raw))),
                 Err(message) => specs.drop(kind, format!("{field}[{index}]"), message),
             }
         }
+        specs.add(kind, named);
     }
     let mut compiler = Compiler::new(Format::V1, &specs)?;
     compiler.compile(specs, ConditionCompiler::compile);
@@ -107,34 +108,35 @@ const WHOLE_MS: &str = "a whole number of milliseconds from 0 to 2^64-1";
 /// that are compiled after them.
 struct Specs<'a, C> {
     readable: Vec<(SpecKind, wire::Text<'a>, wire::Spec<'a, C>)>,
-    by_name: HashMap<(SpecKind, wire::Text<'a>), usize, Hasher>,
     issues: Vec<Issue>,
 }
 
 impl<C> Default for Specs<'_, C> {
     fn default() -> Self {
-        Self { readable: Vec::new(), by_name: HashMap::default(), issues: Vec::new() }
+        Self { readable: Vec::new(), issues: Vec::new() }
     }
 }
 
 impl<'a, C> Specs<'a, C> {
-    /// Of several specs with one name the last stays.
-    fn add(&mut self, kind: SpecKind, name: wire::Text<'a>, spec: Result<wire::Spec<'a, C>, String>) {
-        match spec {
-            Err(message) => self.drop(kind, name.0.into_owned(), message),
-            Ok(spec) => {
-                if let Some(&index) = self.by_name.get(&(kind, name.clone())) {
-                    self.readable[index].2 = spec;
-                } else {
-                    self.by_name.insert((kind, name.clone()), self.readable.len());
-                    self.readable.push((kind, name, spec));
-                }
-            }
-        }
-    }
-
     fn drop(&mut self, kind: SpecKind, name: String, message: String) {
         self.issues.push(Issue { kind, name, message });
+    }
+
+    /// Takes the specs of one kind. Of several with one name the last counts, faulty or not.
+    fn add(&mut self, kind: SpecKind, specs: Vec<(wire::Text<'a>, Result<wire::Spec<'a, C>, String>)>) {
+        let mut last: HashMap<wire::Text<'a>, usize, Hasher> = HashMap::default();
+        for (index, (name, _)) in specs.iter().enumerate() {
+            last.insert(name.clone(), index);
+        }
+        for (index, (name, spec)) in specs.into_iter().enumerate() {
+            if last.get(&name) != Some(&index) {
+                continue;
+            }
+            match spec {
+                Ok(spec) => self.readable.push((kind, name, spec)),
+                Err(message) => self.drop(kind, name.0.into_owned(), message),
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Conditions: where their value comes from, and nested gates.
 
-use super::{Evaluator, Input, Outcome, Remembered, TooDeep, evaluate_at};
+use super::{Evaluator, Input, MAX_EXPOSURES, MAX_NESTED_GATES, Outcome, Remembered, TooDeep};
 use crate::bucket::user_bucket;
 use crate::compare::{arrays, equal, numbers, regexes, strings, times, versions};
 use crate::evaluation::{Evaluation, Reason, SecondaryExposure};
@@ -82,14 +82,28 @@ impl<'r> Evaluator<'r, '_> {
 
     /// The group the user gets in an experiment. A check of its own: what it exposes is not exposed here.
     fn group(&mut self, experiment: SpecId) -> Result<Value<'r>, TooDeep> {
-        let ruleset = self.ruleset;
-        self.deeper(|evaluator| {
-            let evaluation = evaluate_at(ruleset, experiment, evaluator.input, evaluator.depth);
-            Ok(evaluation.group.map_or(Value::Null, |group| Value::Text(ruleset.string(group))))
-        })
+        let known = self.groups.iter().find(|(id, _)| *id == experiment);
+        let group = if let Some(&(_, group)) = known {
+            group
+        } else {
+            let gates = std::mem::take(&mut self.gates);
+            let exposures = std::mem::take(&mut self.exposures);
+            let memo = std::mem::take(&mut self.memo);
+            let id_list_lookup = self.id_list_lookup;
+            let mut state = Evaluation::new(Reason::Recognized);
+            self.deeper(|evaluator| evaluator.spec(experiment, &mut state))?;
+            (self.gates, self.exposures, self.memo, self.id_list_lookup) =
+                (gates, exposures, memo, id_list_lookup);
+            self.groups.push((experiment, state.group));
+            state.group
+        };
+        Ok(group.map_or(Value::Null, |group| Value::Text(self.ruleset.string(group))))
     }
 
     fn nested_gate(&mut self, gate: &GateRef, state: &mut Evaluation) -> Result<Verdict, TooDeep> {
+        if self.gates >= MAX_NESTED_GATES {
+            return Err(TooDeep);
+        }
         let Some(id) = gate.spec else {
             // A gate that does not exist is false and leaves no trace.
             state.rule = StringId::EMPTY;
@@ -98,26 +112,38 @@ impl<'r> Evaluator<'r, '_> {
         let (passes, rule) = if let Some(known) = self.memo.iter().find(|known| known.gate == id) {
             let (passes, rule, (from, to)) = (known.passes, known.rule, known.exposures);
             for index in from..to {
-                let exposure = self.exposures[index as usize];
-                self.exposures.push(exposure);
+                self.expose(self.exposures[index]);
             }
             (passes, rule)
         } else {
-            let from = self.exposures.len() as u32;
-            let mut nested = Evaluation::new(Reason::Recognized);
-            self.deeper(|evaluator| evaluator.spec(id, &mut nested))?;
-            if nested.reason == Reason::Unsupported {
-                return Ok(None);
-            }
-            let exposures = (from, self.exposures.len() as u32);
-            self.memo.push(Remembered { gate: id, passes: nested.passes, rule: nested.rule, exposures });
-            (nested.passes, nested.rule)
+            self.first_nested_gate(id)?
+        };
+        let Some(passes) = passes else {
+            return Ok(None);
         };
         if !gate.is_segment && !self.ruleset.string(rule).is_empty() {
-            self.exposures.push(SecondaryExposure { gate: gate.name, value: passes, rule });
+            self.expose(SecondaryExposure { gate: gate.name, value: passes, rule });
         }
         state.rule = rule;
         Ok(Some(passes))
+    }
+
+    fn first_nested_gate(&mut self, id: SpecId) -> Result<(Verdict, StringId), TooDeep> {
+        let from = self.exposures.len();
+        let mut nested = Evaluation::new(Reason::Recognized);
+        self.gates += 1;
+        self.deeper(|evaluator| evaluator.spec(id, &mut nested))?;
+        self.gates -= 1;
+        let passes = if nested.reason == Reason::Unsupported { None } else { Some(nested.passes) };
+        let exposures = (from, self.exposures.len());
+        self.memo.push(Remembered { gate: id, passes, rule: nested.rule, exposures });
+        Ok((passes, nested.rule))
+    }
+
+    fn expose(&mut self, exposure: SecondaryExposure) {
+        if self.exposures.len() < MAX_EXPOSURES {
+            self.exposures.push(exposure);
+        }
     }
 
     fn value(&self, source: &'r Source) -> Value<'_> {

@@ -9,8 +9,16 @@ use crate::evaluation::{Evaluation, Exposures, Reason, Returned, Undelegated};
 use crate::ruleset::{JsonKind, Rule, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId};
 use crate::user::UserView;
 
-/// How many nested gates and delegates may stand below the spec that is checked.
-pub const MAX_DEPTH: u32 = 64;
+/// How many gates may be nested below the spec that is checked. Each counts when it is named, also if it
+/// does not exist or was evaluated before.
+pub const MAX_NESTED_GATES: u32 = 64;
+
+/// How many gates, delegates and experiments whose group is asked for may be nested in all.
+pub const MAX_LEVELS: u32 = 300;
+
+/// How many exposures one check collects. Gates that are met again repeat what they exposed, so that a
+/// few dozen gates could otherwise fill the memory.
+pub const MAX_EXPOSURES: usize = 1 << 14;
 
 /// Everything a check depends on besides the spec.
 #[derive(Clone, Copy, Debug)]
@@ -29,22 +37,14 @@ pub struct Input<'a> {
 /// Evaluates a spec for a user.
 #[must_use]
 pub fn evaluate(ruleset: &Ruleset, id: SpecId, input: &Input<'_>) -> Evaluation {
-    evaluate_at(ruleset, id, input, 0)
-}
-
-/// The result for a name that is not in the ruleset.
-#[must_use]
-pub fn unrecognized() -> Evaluation {
-    Evaluation::new(Reason::Unrecognized)
-}
-
-fn evaluate_at(ruleset: &Ruleset, id: SpecId, input: &Input<'_>, depth: u32) -> Evaluation {
     let mut evaluator = Evaluator {
         ruleset,
         input,
-        depth,
+        gates: 0,
+        levels: 0,
         exposures: Exposures::new(),
         memo: SmallVec::new(),
+        groups: SmallVec::new(),
         id_list_lookup: false,
     };
     let mut state = Evaluation::new(Reason::Recognized);
@@ -52,6 +52,12 @@ fn evaluate_at(ruleset: &Ruleset, id: SpecId, input: &Input<'_>, depth: u32) -> 
         Ok(()) => evaluator.finish(id, state),
         Err(TooDeep) => Evaluation::new(Reason::TooDeep),
     }
+}
+
+/// The result for a name that is not in the ruleset.
+#[must_use]
+pub fn unrecognized() -> Evaluation {
+    Evaluation::new(Reason::Unrecognized)
 }
 
 /// The check as a whole fails: there is no sensible part of a cycle.
@@ -62,18 +68,24 @@ type Outcome = Result<(), TooDeep>;
 /// A gate that was already evaluated within this check.
 struct Remembered {
     gate: SpecId,
-    passes: bool,
+    /// None if it is not supported.
+    passes: Option<bool>,
     rule: StringId,
     /// Its own exposures, from and to.
-    exposures: (u32, u32),
+    exposures: (usize, usize),
 }
 
 struct Evaluator<'r, 'u> {
     ruleset: &'r Ruleset,
     input: &'u Input<'u>,
-    depth: u32,
+    /// Gates being evaluated below the spec that is checked.
+    gates: u32,
+    /// All that is being evaluated below it.
+    levels: u32,
     exposures: Exposures,
     memo: SmallVec<[Remembered; 4]>,
+    /// Experiments whose group was asked for, and the group.
+    groups: SmallVec<[(SpecId, Option<StringId>); 1]>,
     id_list_lookup: bool,
 }
 
@@ -158,14 +170,14 @@ impl<'r> Evaluator<'r, '_> {
         Ok(())
     }
 
-    fn deeper<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, TooDeep>) -> Result<T, TooDeep> {
-        if self.depth >= MAX_DEPTH {
+    fn deeper(&mut self, step: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
+        if self.levels >= MAX_LEVELS {
             return Err(TooDeep);
         }
-        self.depth += 1;
-        let result = step(self);
-        self.depth -= 1;
-        result
+        self.levels += 1;
+        let outcome = step(self);
+        self.levels -= 1;
+        outcome
     }
 
     fn rules(&self, spec: &Spec) -> &'r [Rule] {

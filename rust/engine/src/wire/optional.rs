@@ -15,7 +15,7 @@ type Any = IgnoredAny;
 #[derive(Deserialize)]
 struct ParameterStore<'a> {
     #[serde(borrow, rename = "parameters")]
-    _parameters: Map<'a, Parameter>,
+    _parameters: Map<'a, Parameter<'a>>,
     #[serde(rename = "targetAppIDs")]
     _target_app_ids: Option<Vec<Text<'a>>>,
     #[serde(rename = "version")]
@@ -24,10 +24,20 @@ struct ParameterStore<'a> {
     _checksum: Option<Text<'a>>,
 }
 
+#[derive(Deserialize)]
+struct Parameter<'a> {
+    #[serde(borrow, rename = "ref_type")]
+    _ref_type: Text<'a>,
+    #[serde(rename = "param_type")]
+    _param_type: Text<'a>,
+    #[serde(flatten)]
+    _source: ParameterSource,
+}
+
 /// What a parameter is follows from the keys it has.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Parameter {
+enum ParameterSource {
     Static {
         #[serde(rename = "value")]
         _value: Any,
@@ -140,6 +150,20 @@ struct SessionReplay<'a> {
     _event_triggers: Option<Map<'a, Trigger<'a>>>,
     #[serde(rename = "session_recording_exposure_triggers")]
     _exposure_triggers: Option<Map<'a, Trigger<'a>>>,
+    #[serde(rename = "session_recording_privacy_settings")]
+    _privacy: Option<Privacy<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Privacy<'a> {
+    #[serde(borrow, rename = "privacy_mode")]
+    _mode: Text<'a>,
+    #[serde(rename = "unmasked_elements")]
+    _unmasked: Option<Vec<Text<'a>>>,
+    #[serde(rename = "masked_elements")]
+    _masked: Option<Vec<Text<'a>>>,
+    #[serde(rename = "blocked_elements")]
+    _blocked: Option<Vec<Text<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -153,15 +177,15 @@ struct Trigger<'a> {
 }
 
 #[derive(Deserialize)]
-struct AutoCapture {
-    #[serde(rename = "disabled_events")]
-    _disabled_events: Any,
+struct AutoCapture<'a> {
+    #[serde(borrow, rename = "disabled_events")]
+    _disabled_events: Map<'a, bool>,
 }
 
 #[derive(Deserialize)]
 struct ClientResponse {
     #[serde(rename = "remove_default_value_gates")]
-    _remove_default_value_gates: Any,
+    _remove_default_value_gates: bool,
 }
 
 /// A map with any members.
@@ -176,17 +200,31 @@ pub(crate) fn check(payload: &Payload<'_>) -> Result<(), LoadError> {
     is::<AnyMap<'_>>("sdk_configs", payload.sdk_configs, "an object")?;
     is::<AnyMap<'_>>("sdk_keys_to_app_ids", payload.sdk_keys_to_app_ids, "an object")?;
     is::<AnyMap<'_>>("hashed_sdk_keys_to_app_ids", payload.hashed_sdk_keys_to_app_ids, "an object")?;
-    is::<Map<'_, Rule<'_, Text<'_>>>>("override_rules", payload.override_rules, "an object of rules")?;
+    override_rules(payload.override_rules)?;
     is::<Map<'_, Vec<Mapping<'_>>>>("overrides", payload.overrides, "an object of arrays of mappings")?;
     is::<Map<'_, ParameterStore<'_>>>("param_stores", payload.param_stores, "an object of parameter stores")?;
     is::<Map<'_, Bandit<'_>>>("cmab_configs", payload.cmab_configs, "an object of CMAB configs")?;
     is::<SessionReplay<'_>>("session_replay_info", payload.session_replay_info, "session replay settings")?;
-    is::<AutoCapture>(
+    is::<AutoCapture<'_>>(
         "auto_capture_settings",
         payload.auto_capture_settings,
         "an object with disabled_events",
     )?;
     is::<ClientResponse>("gcir_config", payload.gcir_config, "an object with remove_default_value_gates")
+}
+
+fn override_rules(raw: Option<&RawValue>) -> Result<(), LoadError> {
+    type Rules<'a> = Map<'a, Rule<'a, Text<'a>>>;
+    let rules: Option<Rules<'_>> = optional("override_rules", raw, "an object of rules")?;
+    for (name, rule) in rules.iter().flat_map(|rules| &rules.0) {
+        if rule.conditions.is_none() {
+            return Err(LoadError::Field {
+                path: format!("override_rules.{}.conditions", &**name),
+                message: "missing or null: expected an array".to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn is<'a, T: Deserialize<'a>>(
