@@ -598,3 +598,22 @@ fn names_with_escapes() {
     let outcome = Project::parse(text.as_bytes()).unwrap().gate("grü\n😀", &user);
     assert_eq!((outcome.passes, outcome.rule.as_str()), (true, "r1"));
 }
+
+/// Reading a value must not fail once its ruleset is in use.
+#[test]
+fn a_value_that_cannot_be_read_to_its_end_drops_its_spec() {
+    for broken in [
+        r#"{"a": 1e999}"#,
+        r#"{"a": ["\ud800"]}"#,
+        &format!("{{\"a\": {}1{}}}", "[".repeat(200), "]".repeat(200)),
+    ] {
+        let specs = json!({"broken": experiment(json!([]), json!({"defaultValue": "@"})), "sound": experiment(json!([]), json!({}))});
+        let text = payload(json!({"dynamic_configs": specs})).to_string().replace("\"@\"", broken);
+        let Ok(Compiled::Ruleset(ruleset)) = compile(text.as_bytes()) else {
+            panic!("only the spec is at fault: {broken}");
+        };
+        assert!(ruleset.find(SpecKind::Config, "broken").is_none(), "{broken}");
+        assert!(ruleset.find(SpecKind::Config, "sound").is_some(), "{broken}");
+        assert!(ruleset.issues()[0].message.contains("defaultValue"), "{:?}", ruleset.issues());
+    }
+}
