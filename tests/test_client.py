@@ -290,8 +290,8 @@ def test_specs_that_are_left_out_are_logged(caplog: pytest.LogCaptureFixture) ->
         assert reason(statsig, "broken 3") == "Adapter(Memory):Unrecognized"
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 11
-    assert lines[0].startswith("gate 'broken 0' is left out: ")
-    assert lines[-1] == "2 more specs are left out"
+    assert lines[0].startswith("gate 'broken 0': left out: ")
+    assert lines[-1] == "the payload has 2 more faults"
 
 
 # Stopping

@@ -1,6 +1,6 @@
 """The Rust core: users, results and the evaluator behind `Statsig`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Self, disjoint_base
@@ -241,6 +241,8 @@ class _Parameters(_Result):
         """The parameter; raises KeyError if there is none of that name."""
 
     def __contains__(self, key: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]:
+        """Names of the parameters."""
 
 @final
 class DynamicConfig(_Parameters):
@@ -396,7 +398,7 @@ class Evaluator:
     def get_layer_list(self) -> list[str]:
         """Names of all layers."""
 
-    def _load(self, payload: bytes, source: str) -> Literal["applied", "not newer", "no updates"]:
+    def _load(self, payload: bytes, source: str) -> Literal["applied", "older", "unchanged", "no updates"]:
         """Compiles a payload and, unless it is older than the one in use, puts it in its place.
 
         Raises:
@@ -407,4 +409,4 @@ class Evaluator:
         """From here on checks with nothing loaded have the reason `NoValues`."""
 
     def _issues(self) -> list[tuple[Literal["gate", "config", "layer"], str, str]]:
-        """The specs of the payload in use that were dropped: kind, name and why."""
+        """Faults of the payload in use, such as specs left out: kind and name of the spec, fault."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ class Statsig(Evaluator):
     """
 
     _options: StatsigOptions
+    _process: int
     _lock: threading.Lock
     _start: Completion[InitializeDetails] | None
     _details: InitializeDetails | None
@@ -123,18 +125,26 @@ class Statsig(Evaluator):
             )
         statsig = super().__new__(cls, options.environment, options.global_custom_fields)
         statsig._options = options
-        statsig._lock = threading.Lock()
-        statsig._start = None
         statsig._details = None
         statsig._held_version = None
         statsig._source = "NoValues"
-        statsig._stop = None
+        statsig._start = statsig._stop = None
+        statsig._own_process()
         return statsig
 
     def __init__(self, sdk_key: str, options: StatsigOptions | None = None) -> None:
         # Both arguments are taken by __new__; this keeps the signature that readers and tools see.
         del sdk_key, options
         super().__init__()
+
+    def _own_process(self) -> None:
+        """What a fork must not inherit: a lock that another thread may hold, work whose thread is gone."""
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        if self._start is not None and not self._start.done():
+            self._start = None
+        if self._stop is not None and not self._stop.done():
+            self._stop = None
 
     def initialize(self) -> Completion[InitializeDetails]:
         """Loads the ruleset: from the adapter, else from `bootstrap`.
@@ -146,7 +156,7 @@ class Statsig(Evaluator):
         Raises:
             RuntimeError: `shutdown` was called.
         """
-        with self._lock:
+        with self._locked():
             self._check_open()
             start = self._start
             if start is None or (start.done() and not self.is_ready):
@@ -174,7 +184,7 @@ class Statsig(Evaluator):
         Raises:
             RuntimeError: `shutdown` was called, or there is no adapter.
         """
-        with self._lock:
+        with self._locked():
             self._check_open()
         adapter = self._options.data_adapter
         if adapter is None:
@@ -186,7 +196,7 @@ class Statsig(Evaluator):
 
         Returns at once. Further calls return the same completion.
         """
-        with self._lock:
+        with self._locked():
             if self._stop is None:
                 self._stop = Completion.run(self._shutdown, name="statsig-fastly-shutdown")
             return self._stop
@@ -215,6 +225,11 @@ class Statsig(Evaluator):
             f"Statsig(adapter={adapter.name if adapter is not None else None!r}, source={self._source!r}, "
             f"config_time={self.config_time})"
         )
+
+    def _locked(self) -> threading.Lock:
+        if self._process != os.getpid():
+            self._own_process()
+        return self._lock
 
     def _check_open(self) -> None:
         if self._stop is not None:
@@ -275,8 +290,10 @@ class Statsig(Evaluator):
         try:
             payload: object = adapter.fetch(self._held_version)
             if isinstance(payload, Payload):
-                changed = self._use(payload.body, f"Adapter({adapter.name})", repr(adapter))
-                self._held_version = payload.version
+                outcome = self._use(payload.body, f"Adapter({adapter.name})", repr(adapter))
+                changed = outcome == "applied"
+                if outcome != "older":
+                    self._held_version = payload.version
             elif payload is not None:
                 found = type(payload).__name__
                 error = AdapterError(f"{adapter.name}: expected a Payload or None from fetch, got {found}")
@@ -288,7 +305,8 @@ class Statsig(Evaluator):
             error = AdapterError(f"{adapter.name} raised {_described(caught)}")
         return SyncDetails(changed, self.config_time, error)
 
-    def _use(self, body: bytes, source: str, origin: str) -> bool:
+    def _use(self, body: bytes, source: str, origin: str) -> str:
+        """Loads a payload. The outcome is that of `Evaluator._load`."""
         try:
             outcome = self._load(body, source)
         except PayloadError as error:
@@ -296,15 +314,14 @@ class Statsig(Evaluator):
         if outcome == "no updates" and not self.is_ready:
             expected = "payload field `has_updates` is false: expected a whole project, got an empty update"
             raise PayloadError(f"{origin}: {expected}")
-        changed = outcome == "applied"
-        if changed:
+        if outcome == "applied":
             self._source = source
             issues = self._issues()
             for kind, name, message in issues[:_ISSUES_LOGGED]:
-                _log.warning("%s %r is left out: %s", kind, name, message)
+                _log.warning("%s %r: %s", kind, name, message)
             if len(issues) > _ISSUES_LOGGED:
-                _log.warning("%d more specs are left out", len(issues) - _ISSUES_LOGGED)
-        return changed
+                _log.warning("the payload has %d more faults", len(issues) - _ISSUES_LOGGED)
+        return outcome
 
 
 def _described(error: BaseException) -> str:

@@ -100,7 +100,11 @@ class Completion(Generic[T]):
                     return
 
             self._when_done(from_thread)
-            yield from future.__await__()
+            try:
+                yield from future.__await__()
+            finally:
+                # A wait that was cancelled must not keep its loop alive for as long as the work takes.
+                self._forget(from_thread)
         return self.result()
 
     def __repr__(self) -> str:
@@ -114,6 +118,11 @@ class Completion(Generic[T]):
                 self._callbacks.append(callback)
                 return
         callback()
+
+    def _forget(self, callback: Callable[[], object]) -> None:
+        with self._lock:
+            if callback in self._callbacks:
+                self._callbacks.remove(callback)
 
     def _finish(self, value: T | None, error: BaseException | None) -> None:
         with self._lock:

@@ -57,6 +57,9 @@ class StatsigOptions:
 
 
 def _check(name: str, value: object, types: type | tuple[type, ...], expected: str) -> None:
+    # A class has the members its instances have, and passes for an adapter.
+    if isinstance(value, type):
+        raise TypeError(f"argument '{name}': expected {expected} or None, got the class {value.__name__}")
     if value is not None and not isinstance(value, types):
         raise TypeError(f"argument '{name}': expected {expected} or None, got {_type(value)}")
 

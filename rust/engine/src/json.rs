@@ -13,6 +13,54 @@ pub(crate) fn write_json_string(out: &mut String, text: &str) {
     }
 }
 
+/// Appends a float as the reference prints it in JSON: `1e21`, `0.00001`. The spelling of
+/// exponents by `serde_json` changed between versions.
+pub(crate) fn write_json_float(out: &mut String, value: f64) {
+    if value.is_finite() {
+        out.push_str(ryu::Buffer::new().format_finite(value));
+    } else {
+        out.push_str("null");
+    }
+}
+
+/// Appends any JSON value, compactly, members in their order.
+pub(crate) fn write_json(out: &mut String, value: &serde_json::Value) {
+    match value {
+        serde_json::Value::Null => out.push_str("null"),
+        serde_json::Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        serde_json::Value::Number(number) => match number.as_f64() {
+            Some(value) if number.is_f64() => write_json_float(out, value),
+            _ => out.push_str(&number.to_string()),
+        },
+        serde_json::Value::String(text) => write_json_string(out, text),
+        serde_json::Value::Array(items) => {
+            write_list(out, ['[', ']'], items, write_json);
+        }
+        serde_json::Value::Object(members) => write_list(out, ['{', '}'], members, |out, (key, value)| {
+            write_json_string(out, key);
+            out.push(':');
+            write_json(out, value);
+        }),
+    }
+}
+
+/// Appends items between brackets, separated by commas.
+pub(crate) fn write_list<I: IntoIterator>(
+    out: &mut String,
+    brackets: [char; 2],
+    items: I,
+    mut write: impl FnMut(&mut String, I::Item),
+) {
+    out.push(brackets[0]);
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(out, item);
+    }
+    out.push(brackets[1]);
+}
+
 /// Names of a JSON object's members.
 ///
 /// Skipping over raw JSON leaves escapes and numbers unread, so that an unpaired surrogate or `1e999`

@@ -28,7 +28,8 @@
 //!
 //! let mut builder = UserBuilder::new();
 //! builder.standard(StandardField::UserId, "user-42");
-//! let (user, nobody) = (builder.finish(), PackedUser::default());
+//! let user = builder.finish().expect("it is not 4 GiB");
+//! let nobody = PackedUser::default();
 //! let input = Input { user: user.view(), global: nobody.view(), tier: None, now: 0 };
 //!
 //! let gate = ruleset.find(SpecKind::Gate, "new_search").expect("it is in the payload");

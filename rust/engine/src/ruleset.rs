@@ -263,14 +263,14 @@ pub(crate) enum Condition {
     Unsupported,
 }
 
-/// Something in the payload that was left out.
+/// A fault in the payload that did not reject it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
     /// Where it stands.
     pub kind: SpecKind,
-    /// Name of the spec that was dropped.
+    /// Name of the spec it is in.
     pub name: String,
-    /// Why.
+    /// What it is and what was done about it.
     pub message: String,
 }
 
@@ -344,7 +344,7 @@ impl Ruleset {
         self.default_environment.as_deref()
     }
 
-    /// The specs that were dropped, and why.
+    /// Faults that did not reject the payload, such as in specs that were left out.
     #[must_use]
     pub fn issues(&self) -> &[Issue] {
         &self.issues

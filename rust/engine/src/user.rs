@@ -3,7 +3,7 @@
 //! A [`PackedUser`] is built by a [`UserBuilder`] from whatever the caller has; evaluation reads it
 //! through a [`UserView`], which can also stand for a bare user id with no allocation at all.
 
-use crate::json::write_json_string;
+use crate::json::{write_json_float, write_json_string, write_list};
 use crate::value::{Array, Object, Value};
 
 /// The user fields that are not in a map, in the order of [`StandardField`].
@@ -167,7 +167,7 @@ impl PackedUser {
 
 impl Default for PackedUser {
     fn default() -> Self {
-        UserBuilder::new().finish()
+        Self { text: String::new(), entries: Vec::new(), nested: Vec::new(), layout: Layout::EMPTY }
     }
 }
 
@@ -289,7 +289,7 @@ impl<'a> Object<'a> {
 /// An attribute with parts: what a list or mapping is built from.
 #[derive(Clone, Debug)]
 pub enum Attribute {
-    /// Null, or anything the reference does not take.
+    /// Null.
     Null,
     /// A boolean.
     Bool(bool),
@@ -381,14 +381,11 @@ impl UserBuilder {
         self.push(key, node);
     }
 
-    /// The packed user.
-    ///
-    /// # Panics
-    /// If the attributes hold 4 GiB of text or more.
+    /// The packed user. None if the attributes hold 4 GiB of text or more.
     #[must_use]
-    pub fn finish(self) -> PackedUser {
-        assert!(self.text.len() < u32::MAX as usize, "a user's attributes must be smaller than 4 GiB");
-        PackedUser { text: self.text, entries: self.entries, nested: self.nested, layout: self.layout }
+    pub fn finish(self) -> Option<PackedUser> {
+        let Self { text, entries, nested, layout, .. } = self;
+        (text.len() < u32::MAX as usize).then_some(PackedUser { text, entries, nested, layout })
     }
 
     fn push(&mut self, key: &str, node: Node) {
@@ -441,34 +438,17 @@ fn write_json(out: &mut String, value: &Attribute) {
         Attribute::Null => out.push_str("null"),
         Attribute::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Attribute::Int(value) => out.push_str(&value.to_string()),
-        Attribute::Float(value) => match serde_json::Number::from_f64(*value) {
-            Some(number) => out.push_str(&number.to_string()),
-            None => out.push_str("null"),
-        },
+        Attribute::Float(value) => write_json_float(out, *value),
         Attribute::Text(text) => write_json_string(out, text),
-        Attribute::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_json(out, item);
-            }
-            out.push(']');
-        }
+        Attribute::Array(items) => write_list(out, ['[', ']'], items, write_json),
         Attribute::Object(members) => {
             let mut members: Vec<_> = members.iter().collect();
             members.sort_by(|(a, _), (b, _)| a.cmp(b));
-            out.push('{');
-            for (index, (key, item)) in members.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
+            write_list(out, ['{', '}'], members, |out, (key, item)| {
                 write_json_string(out, key);
                 out.push(':');
                 write_json(out, item);
-            }
-            out.push('}');
+            });
         }
     }
 }

@@ -601,19 +601,19 @@ fn names_with_escapes() {
 
 /// Reading a value must not fail once its ruleset is in use.
 #[test]
-fn a_value_that_cannot_be_read_to_its_end_drops_its_spec() {
-    for broken in [
-        r#"{"a": 1e999}"#,
-        r#"{"a": ["\ud800"]}"#,
-        &format!("{{\"a\": {}1{}}}", "[".repeat(200), "]".repeat(200)),
-    ] {
-        let specs = json!({"broken": experiment(json!([]), json!({"defaultValue": "@"})), "sound": experiment(json!([]), json!({}))});
-        let text = payload(json!({"dynamic_configs": specs})).to_string().replace("\"@\"", broken);
-        let Ok(Compiled::Ruleset(ruleset)) = compile(text.as_bytes()) else {
-            panic!("only the spec is at fault: {broken}");
-        };
-        assert!(ruleset.find(SpecKind::Config, "broken").is_none(), "{broken}");
-        assert!(ruleset.find(SpecKind::Config, "sound").is_some(), "{broken}");
-        assert!(ruleset.issues()[0].message.contains("defaultValue"), "{:?}", ruleset.issues());
+fn an_object_that_cannot_be_read_to_its_end_counts_as_empty() {
+    let deep = format!("{{\"a\": {}1{}}}", "[".repeat(200), "]".repeat(200));
+    for broken in [r#"{"a": 1e999}"#, r#"{"a": ["\ud800"]}"#, deep.as_str()] {
+        let parts = json!({
+            "dynamic_configs": {"c": experiment(json!([]), json!({"defaultValue": "@"}))},
+            "feature_gates": {"g": gate(json!([rule("r", json!([]), json!({"returnValue": "@"}))]), json!({}))},
+        });
+        let text = payload(parts).to_string().replace("\"@\"", broken);
+        let project = Project::parse(text.as_bytes()).unwrap();
+        assert_eq!(project.config("c", &json!({})).value, Some(json!({})), "{broken}");
+        // What is not false turns a gate on.
+        assert!(project.gate("g", &json!({})).passes, "{broken}");
+        let names: Vec<_> = project.0.issues().iter().map(|issue| issue.name.as_str()).collect();
+        assert_eq!(names, ["g", "c"], "{broken}");
     }
 }

@@ -1,6 +1,6 @@
 //! The one place where a Rust error becomes a Python exception.
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyImportError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -20,4 +20,16 @@ pub(crate) fn payload_error(py: Python<'_>, error: &LoadError) -> PyErr {
 pub(crate) fn wrong_type(argument: &str, expected: &str, found: &Bound<'_, PyAny>) -> PyErr {
     let name = found.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
     PyTypeError::new_err(format!("argument '{argument}': expected {expected}, got {name}"))
+}
+
+/// The classes of an extension are shared by all interpreters of a process, and their objects must not be.
+pub(crate) fn refuse_subinterpreter() -> PyResult<()> {
+    // SAFETY: this runs while a module is imported, so a thread is attached and has an interpreter.
+    let id = unsafe { pyo3::ffi::PyInterpreterState_GetID(pyo3::ffi::PyInterpreterState_Get()) };
+    if id == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "statsig_fastly works in the main interpreter only (with mod_wsgi: WSGIApplicationGroup %{GLOBAL})",
+    ))
 }

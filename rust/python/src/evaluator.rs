@@ -54,12 +54,12 @@ impl PyEvaluator {
             replacing: Mutex::new(()),
             started: AtomicBool::new(false),
             environment: environment.map(str::to_owned),
-            global: builder.finish(),
+            global: builder.finish().unwrap_or_default(),
         })
     }
 
     /// Compiles a payload with the GIL released and puts it in place of the one in use. Says what came of
-    /// it: `applied`, `not newer`, or `no updates` for a payload that says so of itself.
+    /// it: `applied`; `older` or, by checksum, `unchanged`; `no updates` for a payload that says so of itself.
     fn _load(&self, py: Python<'_>, payload: &[u8], source: String) -> PyResult<&'static str> {
         let compiled = py.detach(|| compile(payload)).map_err(|error| payload_error(py, &error))?;
         let Compiled::Ruleset(ruleset) = compiled else {
@@ -68,8 +68,8 @@ impl PyEvaluator {
         let loaded = Arc::new(Loaded::new(*ruleset, source, now_ms()));
         // Comparing and replacing are one step, or of two loads at a time the older could win.
         let replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.accepts(&loaded.ruleset) {
-            return Ok("not newer");
+        if let Some(refused) = self.refuses(&loaded.ruleset) {
+            return Ok(refused);
         }
         let replaced = self.current.swap(Some(loaded));
         drop(replacing);
@@ -203,13 +203,17 @@ impl PyEvaluator {
 }
 
 impl PyEvaluator {
-    /// Not older than what is held, and not the same by checksum.
-    fn accepts(&self, new: &Ruleset) -> bool {
+    /// Why a ruleset does not take the place of the one in use; None if it does.
+    fn refuses(&self, new: &Ruleset) -> Option<&'static str> {
         let current = self.current.load();
-        let Some(held) = current.as_ref().map(|loaded| &loaded.ruleset) else {
-            return true;
-        };
-        new.time() >= held.time() && (new.checksum().is_none() || new.checksum() != held.checksum())
+        let held = &current.as_ref()?.ruleset;
+        if new.time() < held.time() {
+            Some("older")
+        } else if new.checksum().is_some() && new.checksum() == held.checksum() {
+            Some("unchanged")
+        } else {
+            None
+        }
     }
 
     fn evaluate(

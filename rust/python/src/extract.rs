@@ -10,6 +10,8 @@ use crate::errors::wrong_type;
 
 /// Lists and mappings inside each other, below the attribute itself.
 const MAX_NESTING: usize = 64;
+/// Elements of the lists and mappings in one attribute.
+const MAX_ELEMENTS: usize = 100_000;
 /// What a mapping says of its own length is believed up to here.
 const MAX_RESERVED: usize = 1024;
 
@@ -98,7 +100,7 @@ fn name<'a>(place: Place<'_>, key: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     }
 }
 
-/// False if the value is no scalar.
+/// False if the value is no scalar, or none that can be converted without running Python code.
 fn fill_scalar(
     builder: &mut UserBuilder,
     place: Place<'_>,
@@ -110,10 +112,11 @@ fn fill_scalar(
     } else if let Ok(value) = value.cast::<PyBool>() {
         builder.bool(name, value.is_true());
     } else if let Ok(value) = value.cast::<PyInt>() {
-        match integer(place, value)? {
-            Ok(value) => builder.int(name, value),
-            Err(value) => builder.float(name, value),
-        }
+        // A subclass may convert to float in Python code of its own.
+        let Ok(value) = value.extract() else {
+            return Ok(false);
+        };
+        builder.int(name, value);
     } else if let Ok(value) = value.cast::<PyFloat>() {
         builder.float(name, value.value());
     } else if value.is_none() {
@@ -132,26 +135,34 @@ fn fill_nested(
     value: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let place = Place::Key(&outer, name);
-    if matches!(map, AttributeMap::CustomIds | AttributeMap::Environment) {
+    let scalars_only = matches!(map, AttributeMap::CustomIds | AttributeMap::Environment);
+    if scalars_only && !value.is_instance_of::<PyInt>() {
         return Err(wrong_type(&place.to_string(), "str, int, float, bool or None", value));
     }
-    builder.attribute(name, &attribute(place, value)?);
+    builder.attribute(name, &attribute(place, value, &mut { MAX_ELEMENTS })?);
     Ok(())
 }
 
 /// An integer that needs more than 64 bits is a float to the reference.
-fn integer(place: Place<'_>, value: &Bound<'_, PyInt>) -> PyResult<Result<i64, f64>> {
+fn integer(place: Place<'_>, value: &Bound<'_, PyInt>) -> PyResult<Attribute> {
     if let Ok(value) = value.extract::<i64>() {
-        return Ok(Ok(value));
+        return Ok(Attribute::Int(value));
     }
-    value.extract::<f64>().map(Err).map_err(|_| {
+    value.extract::<f64>().map(Attribute::Float).map_err(|_| {
         PyValueError::new_err(format!(
             "argument '{place}': expected an integer below 2**1024, got a larger one"
         ))
     })
 }
 
-fn attribute(place: Place<'_>, value: &Bound<'_, PyAny>) -> PyResult<Attribute> {
+/// `budget` is how many more elements may come: a list that holds another twice counts it twice.
+fn attribute(place: Place<'_>, value: &Bound<'_, PyAny>, budget: &mut usize) -> PyResult<Attribute> {
+    *budget = budget.checked_sub(1).ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "argument '{}': expected at most {MAX_ELEMENTS} elements in lists and mappings, got more",
+            outermost(place)
+        ))
+    })?;
     if let Ok(value) = value.cast::<PyString>() {
         return Ok(Attribute::Text(text(place, value)?.to_owned()));
     }
@@ -159,7 +170,7 @@ fn attribute(place: Place<'_>, value: &Bound<'_, PyAny>) -> PyResult<Attribute> 
         return Ok(Attribute::Bool(value.is_true()));
     }
     if let Ok(value) = value.cast::<PyInt>() {
-        return Ok(integer(place, value)?.map_or_else(Attribute::Float, Attribute::Int));
+        return integer(place, value);
     }
     if let Ok(value) = value.cast::<PyFloat>() {
         return Ok(Attribute::Float(value.value()));
@@ -175,7 +186,7 @@ fn attribute(place: Place<'_>, value: &Bound<'_, PyAny>) -> PyResult<Attribute> 
     }
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         let items = value.try_iter()?.enumerate();
-        let items = items.map(|(index, item)| attribute(Place::Index(&place, index), &item?));
+        let items = items.map(|(index, item)| attribute(Place::Index(&place, index), &item?, budget));
         return items.collect::<PyResult<_>>().map(Attribute::Array);
     }
     if let Ok(mapping) = value.cast::<PyMapping>() {
@@ -183,7 +194,7 @@ fn attribute(place: Place<'_>, value: &Bound<'_, PyAny>) -> PyResult<Attribute> 
         for item in mapping.items()?.iter() {
             let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
             let name = name(place, &key)?;
-            members.push((name.to_owned(), attribute(Place::Key(&place, name), &value)?));
+            members.push((name.to_owned(), attribute(Place::Key(&place, name), &value, budget)?));
         }
         return Ok(Attribute::Object(members));
     }

@@ -29,6 +29,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::errors::refuse_subinterpreter()?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

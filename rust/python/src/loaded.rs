@@ -8,7 +8,7 @@ use statsig_engine::{JsonKind, Ruleset, StringId, ValueId};
 use crate::json;
 
 /// One loaded payload. Holds Python objects, so it must only be dropped by an attached thread: it is
-/// reachable through Python objects alone.
+/// reachable through Python objects and, during a check, through the stack of an attached thread.
 pub(crate) struct Loaded {
     pub(crate) ruleset: Ruleset,
     /// First part of evaluation reasons, such as `Adapter(FastlyKV)`.

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyIterator, PyList, PyString};
 use statsig_engine::{Evaluation, Reason, Returned, SecondaryExposure, StringId};
 use std::sync::Arc;
 
@@ -467,6 +467,11 @@ macro_rules! config_class {
                     Some(value) => json::copy(&value),
                     None => Err(PyKeyError::new_err(key.clone().unbind())),
                 }
+            }
+
+            /// Names of the parameters.
+            fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+                self.0.value(py)?.try_iter()
             }
 
             fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {

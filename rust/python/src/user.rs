@@ -78,7 +78,7 @@ impl PyStatsigUser {
                 draft.set(name, *part, value)?;
             }
         }
-        Ok(draft.finish())
+        draft.finish()
     }
 
     /// The user id; "" if none was given.
@@ -286,12 +286,16 @@ impl Draft {
         Ok(())
     }
 
-    fn finish(mut self) -> PyStatsigUser {
+    fn finish(mut self) -> PyResult<PyStatsigUser> {
         if !self.has_id {
             // As in the official package: a user without an id is the user whose id is empty.
             self.builder.standard(StandardField::UserId, "");
         }
-        PyStatsigUser { packed: self.builder.finish(), given: self.given }
+        let packed = self
+            .builder
+            .finish()
+            .ok_or_else(|| PyValueError::new_err("a user's attributes must be smaller than 4 GiB in all"))?;
+        Ok(PyStatsigUser { packed, given: self.given })
     }
 
     /// Both spellings of a field are taken: the constructor's and the payload's.
@@ -333,7 +337,7 @@ pub(crate) fn with_user<R>(user: &Bound<'_, PyAny>, check: impl FnOnce(UserView<
         return Ok(check(UserView::of_id(id, &Layout::of_id(id.len()))));
     }
     if let Ok(mapping) = user.cast::<PyMapping>() {
-        return Ok(check(Draft::from_mapping(mapping)?.finish().view()));
+        return Ok(check(Draft::from_mapping(mapping)?.finish()?.view()));
     }
     Err(wrong_type("user", "StatsigUser, str (a user id) or mapping", user))
 }

@@ -1,5 +1,7 @@
 //! `array_contains_*`: false, also for the negative forms, unless both sides are arrays.
 
+use smallvec::SmallVec;
+
 use crate::compare::strings::TextSet;
 use crate::value::{Scratch, Value};
 
@@ -16,18 +18,25 @@ pub(crate) fn test(test: ArrayTest, value: Value<'_>, operand: &TextSet) -> bool
     let Value::Array(array) = value else {
         return false;
     };
-    let holds = |element: &str| {
-        let mut scratch = Scratch::new();
-        array.iter().any(|item| item.text(&mut scratch).is_some_and(|text| text == element))
-    };
     let any = || {
         let mut scratch = Scratch::new();
         array.iter().any(|item| item.text(&mut scratch).is_some_and(|text| operand.contains(text)))
     };
+    let all = || {
+        let mut scratch = Scratch::new();
+        let mut found: SmallVec<[bool; 64]> = SmallVec::from_elem(false, operand.len());
+        let mut missing = operand.len();
+        for item in array.iter() {
+            if let Some(index) = item.text(&mut scratch).and_then(|text| operand.position(text)) {
+                missing -= usize::from(!std::mem::replace(&mut found[index], true));
+            }
+        }
+        missing == 0
+    };
     match test {
         ArrayTest::Any => any(),
         ArrayTest::None => !any(),
-        ArrayTest::All => operand.iter().all(holds),
-        ArrayTest::NotAll => !operand.iter().all(holds),
+        ArrayTest::All => all(),
+        ArrayTest::NotAll => !all(),
     }
 }

@@ -11,6 +11,7 @@ pub(crate) enum EqualOperand {
     Text(Box<str>),
     /// Text by position. None where entries that differ only by case fell together: nothing equals it.
     Array(Box<[Option<Box<str>>]>),
+    /// Text by name, sorted by name.
     Object(Box<[(Box<str>, Box<str>)]>),
 }
 
@@ -38,7 +39,8 @@ pub(crate) fn equal(value: Value<'_>, operand: &EqualOperand) -> bool {
             Value::Object(object) => {
                 object.members.len() == expected.len()
                     && object.iter().all(|(key, item)| {
-                        expected.iter().any(|(name, text)| **name == *key && text_is(item, text))
+                        let found = expected.binary_search_by(|(name, _)| (**name).cmp(key));
+                        found.is_ok_and(|index| text_is(item, &expected[index].1))
                     })
             }
             _ => false,

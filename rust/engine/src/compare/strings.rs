@@ -39,10 +39,21 @@ impl TextSet {
         set
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     pub(crate) fn contains(&self, text: &str) -> bool {
+        self.position(text).is_some()
+    }
+
+    /// Which entry a text is.
+    pub(crate) fn position(&self, text: &str) -> Option<usize> {
         match &self.table {
-            Some(table) => table.find(hash(text), |&index| self.entry(index) == text).is_some(),
-            None => self.iter().any(|entry| entry == text),
+            Some(table) => {
+                table.find(hash(text), |&index| self.entry(index) == text).map(|&index| index as usize)
+            }
+            None => self.iter().position(|entry| entry == text),
         }
     }
 

@@ -74,8 +74,12 @@ fn rfc3339(text: &str) -> Option<i64> {
             millis = millis * 10 + digits.get(place).map_or(0, |digit| i64::from(digit - b'0'));
         }
     }
-    let offset_minutes = match cursor.byte(b"Zz+-")? {
-        sign @ (b'+' | b'-') => {
+    let sign = match cursor.byte(b"Zz+-") {
+        Some(sign) => sign,
+        None => cursor.minus_sign()?,
+    };
+    let offset_minutes = match sign {
+        b'+' | b'-' => {
             let hours = cursor.fixed(2)?;
             cursor.byte(b":")?;
             let minutes = cursor.fixed(2)?;
@@ -112,9 +116,12 @@ fn lenient(text: &str) -> Option<i64> {
     if cursor.0.is_empty() { epoch_ms(year, month, day, hour, minute, second) } else { None }
 }
 
+/// Years of the reference's calendar.
+const YEARS: RangeInclusive<i64> = -262_143..=262_142;
+
 /// None for a date or time that does not exist; second 60 does.
 fn epoch_ms(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<i64> {
-    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+    if !YEARS.contains(&year) || !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return None;
     }
     if hour > 23 || minute > 59 || second > 60 {
@@ -178,8 +185,17 @@ impl<'a> Cursor<'a> {
         self.digits(2).map(number)
     }
 
+    /// Takes the minus sign that is not a hyphen, U+2212.
+    fn minus_sign(&mut self) -> Option<u8> {
+        self.0 = self.0.strip_prefix("\u{2212}".as_bytes())?;
+        Some(b'-')
+    }
+
+    /// Skips white space, in the sense of Unicode.
     fn skip_spaces(&mut self) {
-        self.0 = self.0.trim_ascii_start();
+        // What is left of a text after whole digits and ASCII signs is text.
+        let text = std::str::from_utf8(self.0).unwrap_or_default();
+        self.0 = &self.0[text.len() - text.trim_start().len()..];
     }
 }
 

@@ -14,22 +14,23 @@ const SEGMENT_PREFIX: &str = "segment:";
 
 pub(crate) struct ConditionCompiler {
     format: Format,
-    specs: HashMap<(SpecKind, Box<str>), SpecId, Hasher>,
+    /// Ids by name, for each kind.
+    specs: [HashMap<Box<str>, SpecId, Hasher>; 3],
     conditions: Vec<Condition>,
 }
 
 impl ConditionCompiler {
     pub(crate) fn new(format: Format) -> Self {
-        Self { format, specs: HashMap::default(), conditions: Vec::new() }
+        Self { format, specs: Default::default(), conditions: Vec::new() }
     }
 
     /// Makes a spec known to the conditions and rules that name it.
     pub(crate) fn declare(&mut self, kind: SpecKind, name: &str, id: SpecId) {
-        self.specs.insert((kind, name.into()), id);
+        self.specs[kind as usize].insert(name.into(), id);
     }
 
     pub(crate) fn spec(&self, kind: SpecKind, name: &str) -> Option<SpecId> {
-        self.specs.get(&(kind, Box::from(name))).copied()
+        self.specs[kind as usize].get(name).copied()
     }
 
     pub(crate) fn get(&self, id: ConditionId) -> &Condition {

@@ -92,7 +92,7 @@ fn compile_v1(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
         for (index, raw) in elements.into_iter().enumerate() {
             match parse::<wire::Named<'_>>(raw) {
                 Ok(spec) => named.push((spec.name, parse::<wire::Spec<'_, wire::Condition<'_>>>(raw))),
-                Err(message) => specs.drop(kind, format!("{field}[{index}]"), message),
+                Err(message) => specs.leave_out(kind, format!("{field}[{index}]"), &message),
             }
         }
         specs.add(kind, named);
@@ -118,8 +118,8 @@ impl<C> Default for Specs<'_, C> {
 }
 
 impl<'a, C> Specs<'a, C> {
-    fn drop(&mut self, kind: SpecKind, name: String, message: String) {
-        self.issues.push(Issue { kind, name, message });
+    fn leave_out(&mut self, kind: SpecKind, name: String, fault: &str) {
+        self.issues.push(Issue { kind, name, message: format!("left out: {fault}") });
     }
 
     /// Takes the specs of one kind. Of several with one name the last counts, faulty or not.
@@ -134,7 +134,7 @@ impl<'a, C> Specs<'a, C> {
             }
             match spec {
                 Ok(spec) => self.readable.push((kind, name, spec)),
-                Err(message) => self.drop(kind, name.0.into_owned(), message),
+                Err(message) => self.leave_out(kind, name.0.into_owned(), &message),
             }
         }
     }
@@ -183,6 +183,11 @@ impl Compiler {
                 }
                 let rule = self.compile_rule(spec, rule, start);
                 self.rules.push(rule);
+            }
+            let values = spec.rules.iter().map(|rule| &rule.return_value).chain([&spec.default_value]);
+            for fault in values.filter_map(|value| value.fault.as_deref()) {
+                let message = format!("a value cannot be read and counts as an empty object: {fault}");
+                self.issues.push(Issue { kind: *kind, name: name.0.clone().into_owned(), message });
             }
             let spec = self.compile_spec(*kind, name, spec, first..self.rules.len() as u32);
             self.specs.push(spec);
@@ -313,7 +318,7 @@ fn app_id(raw: Option<&RawValue>) -> PackedUser {
     let mut builder = UserBuilder::new();
     builder.begin(AttributeMap::Custom, 1);
     builder.attribute("app_id", &attribute(value));
-    builder.finish()
+    builder.finish().unwrap_or_default()
 }
 
 fn parse_top(payload: &[u8]) -> Result<wire::Payload<'_>, LoadError> {

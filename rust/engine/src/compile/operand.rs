@@ -151,15 +151,13 @@ fn equal(target: Target<'_>) -> EqualOperand {
             EqualOperand::Array(by_position.into())
         }
         Target::Object(members) => {
-            let mut last: Vec<(Box<str>, Box<str>)> = Vec::with_capacity(members.len());
+            let mut last: HashMap<Box<str>, Box<str>, Hasher> = HashMap::default();
             for (key, text) in members {
-                let text = Box::from(text.as_ref());
-                match last.iter_mut().find(|(name, _)| **name == *key) {
-                    Some(member) => member.1 = text,
-                    None => last.push(((*key).into(), text)),
-                }
+                last.insert((*key).into(), text.into());
             }
-            EqualOperand::Object(last.into())
+            let mut members: Vec<_> = last.into_iter().collect();
+            members.sort_unstable();
+            EqualOperand::Object(members.into())
         }
     }
 }

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::json::member_names;
+use crate::json::{member_names, write_json};
 use crate::ruleset::SpecKind;
 
 /// Text borrowed from the payload unless it holds escapes.
@@ -83,6 +83,7 @@ impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Map<'a, V> {
 
 /// The top level. Everything is raw so that each fault can be reported with the field's name.
 #[derive(Derive, Debug)]
+#[serde(expecting = "an object")]
 pub(crate) struct Payload<'a> {
     #[serde(borrow)]
     pub(crate) has_updates: Option<&'a RawValue>,
@@ -115,6 +116,7 @@ pub(crate) struct Payload<'a> {
 /// What a spec is, in either format. `C` is how its rules name their conditions: a key of
 /// `condition_map` (v2) or the condition itself (v1).
 #[derive(Derive, Debug)]
+#[serde(expecting = "a spec (an object)")]
 #[serde(rename_all = "camelCase", bound(deserialize = "C: Deserialize<'de>"))]
 pub(crate) struct Spec<'a, C> {
     #[serde(borrow, rename = "type")]
@@ -143,6 +145,7 @@ pub(crate) struct Spec<'a, C> {
 
 /// A rule of a spec.
 #[derive(Derive, Debug)]
+#[serde(expecting = "a rule (an object)")]
 #[serde(rename_all = "camelCase", bound(deserialize = "C: Deserialize<'de>"))]
 pub(crate) struct Rule<'a, C> {
     #[serde(borrow, rename = "name")]
@@ -163,6 +166,7 @@ pub(crate) struct Rule<'a, C> {
 
 /// A condition. In v1 it has no checksum and its id type may be absent.
 #[derive(Derive, Debug)]
+#[serde(expecting = "a condition (an object)")]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Condition<'a> {
     #[serde(borrow, rename = "type")]
@@ -178,6 +182,7 @@ pub(crate) struct Condition<'a> {
 
 /// The name inside a v1 spec; in v2 the key of the map is the name.
 #[derive(Derive, Debug)]
+#[serde(expecting = "a spec (an object)")]
 pub(crate) struct Named<'a> {
     #[serde(borrow)]
     pub(crate) name: Text<'a>,
@@ -190,14 +195,21 @@ pub(crate) struct ReturnValue<'a> {
     pub(crate) json: &'a str,
     /// Names of an object's members.
     pub(crate) keys: Vec<Text<'a>>,
+    /// Why an object cannot be read: an unpaired surrogate, a number beyond every float, too many levels.
+    /// It counts as an empty one, as in the reference.
+    pub(crate) fault: Option<String>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for ReturnValue<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = <&RawValue>::deserialize(deserializer)?.get();
-        let keys =
-            if json.starts_with('{') { member_names(json).map_err(D::Error::custom)? } else { Vec::new() };
-        Ok(Self { json, keys })
+        if !json.starts_with('{') {
+            return Ok(Self { json, keys: Vec::new(), fault: None });
+        }
+        Ok(match member_names(json) {
+            Ok(keys) => Self { json, keys, fault: None },
+            Err(fault) => Self { json: "{}", keys: Vec::new(), fault: Some(fault.to_string()) },
+        })
     }
 }
 
@@ -272,14 +284,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Target<'a> {
     }
 }
 
-/// The text an element is compared by: of a number the spelling serde gives it, so that `1e2` reads
-/// `100.0` as in the reference.
+/// The text an element is compared by: of a number not the spelling of the payload but its own, so that
+/// `1e2` reads `100.0`, as in the reference.
 fn element_text(element: &RawValue) -> Result<Cow<'_, str>, serde_json::Error> {
     let json = element.get();
     if json.starts_with('"') {
         return serde_json::from_str::<Text<'_>>(json).map(|text| text.0);
     }
-    serde_json::from_str::<serde_json::Value>(json).map(|value| Cow::Owned(value.to_string()))
+    let value = serde_json::from_str(json)?;
+    let mut text = String::new();
+    write_json(&mut text, &value);
+    Ok(Cow::Owned(text))
 }
 
 impl ReturnValue<'_> {

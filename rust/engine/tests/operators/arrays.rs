@@ -65,3 +65,15 @@ fn without_two_lists_even_the_negative_forms_are_false() {
         }
     }
 }
+
+/// Every element of one side against every element of the other would take minutes.
+#[test]
+fn long_lists_are_compared_in_linear_time() {
+    let many: Vec<String> = (0..200_000).map(|number| number.to_string()).collect();
+    let one_less = &many[1..];
+    check_table("array_contains_all", &json!([[many, one_less, true], [one_less, many, false]]));
+    check_table("not_array_contains_all", &json!([[one_less, many, true], [many, one_less, false]]));
+    let members: serde_json::Map<String, serde_json::Value> =
+        many.iter().map(|name| (name.clone(), json!(1))).collect();
+    check_table("eq", &json!([[members, members, true], [{"0": 1}, members, false]]));
+}

@@ -282,3 +282,21 @@ fn parts_have_to_be_a_list() {
         check_table("str_contains_none", &json!([["x", target, true], [ABSENT, target, true]]));
     }
 }
+
+/// As the reference writes them, whatever the JSON library's fashion in exponents is.
+#[test]
+fn floats_in_lists_have_one_spelling() {
+    check_table(
+        "any",
+        &json!([
+            ["1e21", [1e21], true],
+            ["1e+21", [1e21], false],
+            ["1e16", [1e16], true],
+            ["1000000000000000.0", [1e15], true],
+            ["0.00001", [0.00001], true],
+            ["1e-6", [0.000_001], true],
+            [[1e20, 0.5], ["[1e20,0.5]"], true],
+            [[{"b": 1e20, "a": null}], ["[{\"a\":null,\"b\":1e20}]"], true],
+        ]),
+    );
+}

@@ -224,3 +224,16 @@ fn times_as_far_as_64_bits_reach() {
     check_table("after", &rows);
     check_table("before", &json!([[i64::MIN, 0, true], [i64::MAX, 0, false]]));
 }
+
+#[test]
+fn odd_dates() {
+    // White space in the sense of Unicode, and the minus sign that is not a hyphen.
+    check_value("2023-1-1\u{a0}0:0:0", Some(1_672_531_200_000));
+    check_value("2023-1-1\u{b}0:0:0", Some(1_672_531_200_000));
+    check_target("2023-01-01T00:00:00\u{2212}00:30", Some(1_672_533_000_000));
+    // The calendar ends; nothing overflows beyond it.
+    check_value("+262142-12-31 0:0:0", Some(8_210_266_790_400_000));
+    check_value("+262143-1-1 0:0:0", None);
+    check_value("-262144-12-31 0:0:0", None);
+    check_value("+999999999-1-1 0:0:0", None);
+}

@@ -146,7 +146,7 @@ pub(crate) fn user(json: &Value) -> PackedUser {
         };
         builder.standard(field, value.as_str().unwrap_or_else(|| panic!("{key} is text")));
     }
-    builder.finish()
+    builder.finish().unwrap_or_default()
 }
 
 /// What a check comes to, in words.
