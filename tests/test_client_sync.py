@@ -246,3 +246,12 @@ def test_an_adapter_that_calls_back() -> None:
     statsig = Statsig("secret-key", StatsigOptions(data_adapter=ScriptedAdapter(answer)))
     assert statsig.initialize().result(PATIENCE).init_success
     assert found == ["Uninitialized", False, False]
+
+
+def test_the_version_of_an_older_payload_is_not_remembered() -> None:
+    adapter = ScriptedAdapter(Payload(payload(TIME + 1), "new"), Payload(payload(TIME), "old"), None)
+    statsig = Statsig("secret-key", StatsigOptions(data_adapter=adapter))
+    statsig.initialize().result(PATIENCE)
+    assert not statsig.sync().result(PATIENCE).changed
+    statsig.sync().result(PATIENCE)
+    assert adapter.held == [None, "new", "new"]

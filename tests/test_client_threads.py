@@ -213,3 +213,45 @@ assert statsig.sync().result(30).changed
         check=False,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+FORKED_DURING_THE_START = """
+import os, threading
+from small_project import payload
+from statsig_fastly import Payload, Statsig, StatsigOptions
+
+class SlowInTheParent:
+    name = "SlowInTheParent"
+    asked, let_go, parent = threading.Event(), threading.Event(), os.getpid()
+    def fetch(self, held_version=None):
+        self.asked.set()
+        if os.getpid() == self.parent:
+            self.let_go.wait(30)
+        return Payload(payload())
+    def close(self):
+        pass
+
+adapter = SlowInTheParent()
+statsig = Statsig("secret-key", StatsigOptions(data_adapter=adapter, init_timeout_ms=30000))
+start = statsig.initialize()
+assert adapter.asked.wait(30)
+child = os.fork()
+if child == 0:
+    os._exit(0 if statsig.initialize().result(20).init_success and statsig.check_gate("u-1", "on") else 3)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+adapter.let_go.set()
+assert start.result(30).init_success
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_forked_during_the_start_can_start() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED_DURING_THE_START],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

@@ -245,3 +245,25 @@ def test_a_waiting_thread_does_not_keep_others_from_asking(work: Work) -> None:
     work.end.set()
     waiting.join(PATIENCE)
     assert not waiting.is_alive()
+
+
+def test_a_wait_that_was_given_up_is_forgotten() -> None:
+    let_go = threading.Event()
+    completion = Completion.run(let_go.wait, name="test")
+
+    async def wait() -> bool:
+        return await completion
+
+    async def give_up() -> None:
+        waiting = asyncio.ensure_future(wait())
+        await asyncio.sleep(0)
+        assert completion._callbacks
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    for _ in range(3):
+        asyncio.run(give_up())
+    assert not completion._callbacks
+    let_go.set()
+    assert completion.result(30)

@@ -136,3 +136,30 @@ def test_there_is_something_to_document() -> None:
     assert {"check_gate", "get_layer", "sync", "shutdown"} <= members(statsig_fastly.Statsig).keys()
     assert {"user_id", "replace"} <= members(statsig_fastly.StatsigUser).keys()
     assert {"reason", "error"} <= members(statsig_fastly.FailureDetails).keys()
+
+
+IN_A_SUBINTERPRETER = """
+try:
+    import {module} as interpreters
+except ImportError:
+    raise SystemExit("skip")
+problem = interpreters.run_string(interpreters.create(), '''
+try:
+    import statsig_fastly
+except ImportError as error:
+    assert "interpreter" in str(error), error
+else:
+    raise AssertionError("it was imported")
+''')
+assert problem is None, problem
+"""
+
+
+def test_a_subinterpreter_is_refused() -> None:
+    # Extension classes are shared by all interpreters, so exceptions would pass each other by.
+    module = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+    script = IN_A_SUBINTERPRETER.format(module=module)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    if ran.stderr.strip() == "skip":
+        pytest.skip("this Python has no interpreters to try it in")
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -248,3 +248,26 @@ def test_users_that_cannot_be(statsig: Statsig, check: str, user: object, says: 
 def test_half_a_surrogate_pair_in_a_user_that_is_none(statsig: Statsig, user: str | dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"user.*surrogate"):
         statsig.check_gate(user, "on")
+
+
+def test_an_integer_that_changes_the_dict_it_is_in_is_no_panic() -> None:
+    class Meddling(int):
+        def __float__(self) -> float:
+            custom[f"more {len(custom)}"] = 1
+            return 1.0
+
+    custom: dict[str, Any] = {"big": Meddling(2**70), "small": 1}
+    assert StatsigUser("u-1", custom=custom).custom == {"big": 1.0, "small": 1}
+
+
+def test_lists_that_hold_each_other_again_and_again_are_bounded() -> None:
+    doubled: list[Any] = []
+    for _ in range(40):
+        doubled = [doubled, doubled]
+    with pytest.raises(ValueError, match=r'custom\["a"\].*at most 100000 elements'):
+        StatsigUser("u-1", custom={"a": doubled})
+
+
+def test_a_field_in_both_spellings_is_refused() -> None:
+    with Statsig("secret-key", StatsigOptions()) as statsig, pytest.raises(ValueError, match="user_id"):
+        statsig.check_gate({"user_id": "a", "userID": "b"}, "on")
