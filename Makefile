@@ -3,12 +3,13 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.stamp
+# Named after the interpreter, so that another PYTHON makes the environment anew.
+STAMP  := $(VENV)/.stamp-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench wheel clean
+.PHONY: help demo test lint format bench wheel clean rust-toolchain
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -16,11 +17,11 @@ help: ## Show this list
 demo: $(STAMP)/native ## Publish a sample project to a local store, read it back, evaluate it
 	@$(BIN)/statsig-fastly demo
 
-test: $(STAMP)/native $(STAMP)/test ## Run every test: the engine's, then the package's
+test: rust-toolchain $(STAMP)/native $(STAMP)/test ## Run every test: the engine's, then the package's
 	cargo test --locked --quiet -p statsig-engine
-	$(BIN)/pytest
+	$(BIN)/pytest $(PYTEST_ARGS)
 
-lint: $(STAMP)/native $(STAMP)/test $(STAMP)/lint ## Check formatting, lints and types
+lint: rust-toolchain $(STAMP)/native $(STAMP)/test $(STAMP)/lint ## Check formatting, lints and types
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets --features pyo3/abi3-py310 -- -D warnings
 	$(BIN)/ruff check
@@ -28,7 +29,7 @@ lint: $(STAMP)/native $(STAMP)/test $(STAMP)/lint ## Check formatting, lints and
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest statsig_fastly._native
 
-format: $(STAMP)/lint ## Format the sources
+format: rust-toolchain $(STAMP)/lint ## Format the sources
 	cargo fmt
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -36,9 +37,9 @@ format: $(STAMP)/lint ## Format the sources
 bench: $(STAMP)/native $(STAMP)/bench ## Measure the public API
 	$(BIN)/pytest benches/python -c benches/python/pytest.ini
 
-wheel: $(STAMP)/build ## Build the sdist and, from it alone, the wheel, into dist/
+wheel: rust-toolchain $(STAMP)/build ## Build the sdist and, from it alone, the wheel, into dist/
 	rm -rf dist && mkdir -p dist
-	$(BIN)/maturin sdist --out dist
+	$(BIN)/maturin sdist --quiet --out dist
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist dist/*.tar.gz
 	@ls -l dist
 
@@ -48,13 +49,15 @@ clean: ## Remove everything that was made
 	rm -f python/statsig_fastly/*.so
 
 $(STAMP)/venv:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.x")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.x")'
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@mkdir -p $(STAMP) && touch $@
 
-$(STAMP)/build: $(STAMP)/venv pyproject.toml
+rust-toolchain:
 	@command -v cargo >/dev/null || { echo 'cargo is needed: install a Rust toolchain (https://rustup.rs)' >&2; exit 1; }
+
+$(STAMP)/build: $(STAMP)/venv pyproject.toml | rust-toolchain
 	$(BIN)/pip install --quiet 'maturin>=1.9,<2'
 	@touch $@
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from answers import Differences, Kind, spec_of
+from answers import Differences, Kind
+from comparisons import all_checks, context, later_specs, users_for
 from engine_under_test import our_answer, our_engine
 from random_specs import random_case
 from reference import Reference, reference_user
 from reference_events import ReferenceEvents
 from shared_data import shared_file
 from statsig_fastly.sample_project import sample_project, sample_users, to_v1
-from statsig_fastly.sample_users import Dice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,25 +26,6 @@ RANDOM_BATCH: Final = 200
 EVENT_SEEDS: Final = 300  # these need a server and a flush each
 
 REAL_PAYLOADS: Final = ("v2_demo_project.json", "v2_sampling.json", "v2_target_app.json")
-
-# Condition types this package does not evaluate yet.
-LATER: Final = {"ip_based", "ua_based"}
-
-
-def all_checks(payload: dict[str, Any]) -> list[tuple[Kind, str]]:
-    """Every spec of a payload. Experiments and dynamic configs are one pool and are asked for as both."""
-    checks: list[tuple[Kind, str]] = [("gate", name) for name in payload["feature_gates"]]
-    checks += [("experiment", name) for name in payload["dynamic_configs"]]
-    checks += [("config", name) for name in payload["dynamic_configs"]]
-    checks += [("layer", name) for name in payload["layer_configs"]]
-    return checks
-
-
-def context(
-    payload: dict[str, Any], kind: Kind, name: str, user: dict[str, Any], **more: object
-) -> dict[str, Any]:
-    """What a failure message shows beside the two answers."""
-    return {**more, "kind": kind, "name": name, "user": user, "spec": spec_of(payload, kind, name)}
 
 
 def compare(
@@ -96,55 +77,6 @@ def test_both_payload_formats_evaluate_alike() -> None:
                 )
     differences.expect_none()
     assert differences.compared == USERS * len(checks)
-
-
-def later_specs(payload: dict[str, Any]) -> set[tuple[str, str]]:
-    """(table, name) of the specs that come to a condition of `LATER`, however deep."""
-    conditions = payload["condition_map"]
-    later: set[tuple[str, str]] = set()
-
-    def comes_to_later(rule: dict[str, Any]) -> bool:
-        refers_to = {("dynamic_configs", rule.get("configDelegate"))}
-        for key in rule["conditions"]:
-            condition = conditions.get(key, {"type": "dangling"})
-            if condition["type"] in LATER:
-                return True
-            if condition["type"] in ("pass_gate", "fail_gate"):
-                refers_to.add(("feature_gates", condition["targetValue"]))
-            if condition["type"] == "experiment_group":
-                refers_to.add(("dynamic_configs", condition["field"]))
-        return bool(refers_to & later)
-
-    while True:
-        found = {
-            (table, name)
-            for table in ("feature_gates", "dynamic_configs", "layer_configs")
-            for name, spec in payload[table].items()
-            if any(comes_to_later(rule) for rule in spec["rules"])
-        }
-        if found == later:
-            return later
-        later |= found
-
-
-def users_for(payload: dict[str, Any], count: int) -> list[dict[str, Any]]:
-    """Sample users, half of them with values the conditions of a payload look for."""
-    wanted: dict[str, list[Any]] = {}
-    for condition in payload["condition_map"].values():
-        targets = condition.get("targetValue")
-        field = "userID" if condition["type"] == "unit_id" else condition.get("field")
-        if field and isinstance(targets, list):
-            wanted.setdefault(field, []).extend(targets)
-    dice = Dice(1)
-    users = sample_users(count)
-    for user in users[::2]:
-        for field, values in wanted.items():
-            value = dice.pick(values)
-            if field in ("userID", "email", "country", "locale", "appVersion"):
-                user[field] = f"someone{value}" if field == "email" else str(value)
-            else:
-                user.setdefault("custom", {})[field] = value
-    return users
 
 
 @pytest.mark.parametrize("name", REAL_PAYLOADS)

@@ -101,7 +101,7 @@ def test_a_start_says_what_is_wrong(kv: Emulator, what: str, caplog: pytest.LogC
         assert statsig.check_gate("u-1", "on") is False
         ours = [record for record in caplog.records if record.name.startswith("statsig_fastly")]
         assert [record.getMessage() for record in ours] == [
-            f"Statsig started from NoValues: {failure.reason}"
+            f"Statsig started with nothing loaded: {failure.reason}"
         ]
 
         error = statsig.sync().result(PATIENCE).error
@@ -194,5 +194,5 @@ def test_a_program_shows_one_line_and_no_traceback(kv: Emulator, what: str) -> N
     message, passes = json.loads(ran.stdout)
     assert passes is False
     assert [word for word in wrong.says if word not in message] == []
-    assert ran.stderr.splitlines() == [f"Statsig started from NoValues: {message}"]
+    assert ran.stderr.splitlines() == [f"Statsig started with nothing loaded: {message}"]
     assert wrong.token not in ran.stdout + ran.stderr

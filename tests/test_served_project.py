@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from answers import Differences
+from comparisons import all_checks, context, later_specs, users_for
 from engine_under_test import our_answer
 from reference import Reference, reference_user
 from shared_data import shared_file
 from statsig_fastly import FastlyDataAdapter, Statsig, StatsigOptions
 from statsig_fastly.sample_project import sample_project
-from test_differential import all_checks, context, later_specs, users_for
 
 if TYPE_CHECKING:
     from statsig_fastly.emulator import Emulator

@@ -195,39 +195,42 @@ class _Parameters(_Result):
     """
 
     @overload
-    def get(self, key: str, fallback: None = None) -> Any: ...
+    def get(self, param_name: str, fallback: None = None) -> Any: ...
     @overload
-    def get(self, key: str, fallback: _T) -> _T:
+    def get(self, param_name: str, fallback: _T) -> _T:
         """A parameter.
 
         Args:
-            key: Its name.
+            param_name: Its name.
             fallback: What to return if there is no parameter of that name, or, unless it is None, if
                 the parameter's type is another: str, bool, int, float, list and dict all differ.
         """
 
     @overload
-    def get_typed(self, key: str, fallback: None = None) -> Any: ...
+    def get_typed(self, param_name: str, fallback: None = None) -> Any: ...
     @overload
-    def get_typed(self, key: str, fallback: _T) -> _T:
+    def get_typed(self, param_name: str, fallback: _T) -> _T:
         """The same as `get`."""
 
-    def get_string(self, key: str, fallback: _T) -> str | _T:
+    def get_string(self, param_name: str, fallback: _T) -> str | _T:
         """The parameter if it is a string, else the fallback."""
 
-    def get_integer(self, key: str, fallback: _T) -> int | _T:
+    def get_integer(self, param_name: str, fallback: _T) -> int | _T:
         """The parameter if it is a whole number, else the fallback. A boolean is not a number."""
 
-    def get_float(self, key: str, fallback: _T) -> float | _T:
-        """The parameter as a float if it is a number, else the fallback. A boolean is not a number."""
+    def get_float(self, param_name: str, fallback: _T) -> float | _T:
+        """The parameter as a float if it is a number, else the fallback. A boolean is not a number.
 
-    def get_bool(self, key: str, fallback: _T) -> bool | _T:
+        A fallback that is an int becomes a float.
+        """
+
+    def get_bool(self, param_name: str, fallback: _T) -> bool | _T:
         """The parameter if it is a boolean, else the fallback."""
 
-    def get_array(self, key: str, fallback: _T) -> list[Any] | _T:
+    def get_array(self, param_name: str, fallback: _T) -> list[Any] | _T:
         """The parameter if it is an array, else the fallback."""
 
-    def get_object(self, key: str, fallback: _T) -> dict[str, Any] | _T:
+    def get_object(self, param_name: str, fallback: _T) -> dict[str, Any] | _T:
         """The parameter if it is an object, else the fallback."""
 
     def get_value(self) -> dict[str, Any]:

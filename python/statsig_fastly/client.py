@@ -66,6 +66,11 @@ class InitializeDetails:
     source: str
     failure_details: FailureDetails | None
 
+    @property
+    def duration(self) -> float:
+        """The same as `duration_ms`, as a float: the official package's older name for it."""
+        return float(self.duration_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class SyncDetails:
@@ -110,6 +115,7 @@ class Statsig(Evaluator):
     _details: InitializeDetails | None
     _held_version: str | None
     _source: str
+    _reported: str | None
     _stop: Completion[None] | None
 
     def __new__(cls, sdk_key: str, options: StatsigOptions | None = None) -> Self:  # noqa: D102 - see the class
@@ -128,6 +134,7 @@ class Statsig(Evaluator):
         statsig._details = None
         statsig._held_version = None
         statsig._source = "NoValues"
+        statsig._reported = None
         statsig._start = statsig._stop = None
         statsig._own_process()
         return statsig
@@ -189,7 +196,9 @@ class Statsig(Evaluator):
         adapter = self._options.data_adapter
         if adapter is None:
             raise RuntimeError("there is no data_adapter to sync with: set StatsigOptions.data_adapter")
-        return Completion.run(lambda: self._sync(adapter), name="statsig-fastly-sync")
+        sync = Completion.run(lambda: self._sync(adapter), name="statsig-fastly-sync")
+        sync.add_done_callback(self._report)
+        return sync
 
     def shutdown(self) -> Completion[None]:
         """Stops. Checks go on working with the ruleset in use.
@@ -242,7 +251,8 @@ class Statsig(Evaluator):
             failure = self._initialize_from_bootstrap() or failure
         self._mark_started()
         if failure is not None:
-            _log.warning("Statsig started from %s: %s", self._source, failure.reason)
+            started_with = self._source if self.is_ready else "nothing loaded"
+            _log.warning("Statsig started with %s: %s", started_with, failure.reason)
         self._details = self._describe(round((time.monotonic() - started) * 1000), failure)
         return self._details
 
@@ -261,6 +271,7 @@ class Statsig(Evaluator):
                 f"{adapter.name} did not answer within {timeout_ms} ms; it is still being asked"
             )
         error = sync.result().error
+        self._reported = None if error is None else str(error)
         return None if error is None else FailureDetails(str(error), type(error).__name__)
 
     def _initialize_from_bootstrap(self) -> FailureDetails | None:
@@ -304,6 +315,18 @@ class Statsig(Evaluator):
         except BaseException as caught:  # an adapter of the user's own may raise anything  # noqa: BLE001
             error = AdapterError(f"{adapter.name} raised {_described(caught)}")
         return SyncDetails(changed, self.config_time, error)
+
+    def _report(self, sync: Completion[SyncDetails]) -> None:
+        """Logs a failure once, and again only when its cause has changed."""
+        error = sync.result().error
+        text = None if error is None else str(error)
+        if text == self._reported:
+            return
+        self._reported = text
+        if text is None:
+            _log.info("Statsig can be synced again")
+        else:
+            _log.warning("Statsig could not be synced: %s", text)
 
     def _use(self, body: bytes, source: str, origin: str) -> str:
         """Loads a payload. The outcome is that of `Evaluator._load`."""

@@ -28,7 +28,7 @@ class Completion(Generic[T]):
     def __init__(self) -> None:
         self._done = threading.Event()
         self._lock = threading.Lock()
-        self._callbacks: list[Callable[[], object]] = []
+        self._callbacks: list[Callable[[Completion[T]], object]] = []
         self._error: BaseException | None = None
 
     @classmethod
@@ -79,6 +79,17 @@ class Completion(Generic[T]):
             raise self._error
         return self._value
 
+    def add_done_callback(self, callback: Callable[[Completion[T]], object]) -> None:
+        """Calls `callback` with this completion when the work is done, or now if it is.
+
+        The call is made in the thread that did the work, or in this one.
+        """
+        with self._lock:
+            if not self._done.is_set():
+                self._callbacks.append(callback)
+                return
+        callback(self)
+
     def __await__(self) -> Generator[object, None, T]:
         """Waits without blocking the event loop."""
         if not self._done.is_set():
@@ -92,14 +103,14 @@ class Completion(Generic[T]):
                 if not future.done():
                     future.set_result(None)
 
-            def from_thread() -> None:
+            def from_thread(_: Completion[T]) -> None:
                 try:
                     loop.call_soon_threadsafe(wake)
                 except RuntimeError:
                     # The loop was closed before the work was done; nobody is waiting any more.
                     return
 
-            self._when_done(from_thread)
+            self.add_done_callback(from_thread)
             try:
                 yield from future.__await__()
             finally:
@@ -112,14 +123,7 @@ class Completion(Generic[T]):
             return "Completion(pending)"
         return f"Completion({self._error if self._error is not None else self._value!r})"
 
-    def _when_done(self, callback: Callable[[], object]) -> None:
-        with self._lock:
-            if not self._done.is_set():
-                self._callbacks.append(callback)
-                return
-        callback()
-
-    def _forget(self, callback: Callable[[], object]) -> None:
+    def _forget(self, callback: Callable[[Completion[T]], object]) -> None:
         with self._lock:
             if callback in self._callbacks:
                 self._callbacks.remove(callback)
@@ -132,4 +136,4 @@ class Completion(Generic[T]):
             self._done.set()
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
-            callback()
+            callback(self)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from statsig_fastly._native import Evaluator
 from statsig_fastly.adapters import SpecAdapter
 
 __all__ = ["StatsigOptions"]
@@ -46,6 +47,8 @@ class StatsigOptions:
         _check_utf8("bootstrap", self.bootstrap)
         _check_utf8("environment", self.environment)
         _check("global_custom_fields", self.global_custom_fields, Mapping, "a mapping of str to attribute")
+        # Made to be thrown away: it looks at every value.
+        Evaluator(None, self.global_custom_fields)
         if isinstance(self.init_timeout_ms, bool) or not isinstance(self.init_timeout_ms, int):
             raise TypeError(f"argument 'init_timeout_ms': expected int, got {_type(self.init_timeout_ms)}")
         if self.init_timeout_ms <= 0:

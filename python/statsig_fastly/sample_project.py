@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from statsig_fastly.sample_specs import BUCKETS, Json, Specs, number_of, to_v1
@@ -474,3 +475,8 @@ class _Project:
         yield from self._dice.take(names, len(names))
         for number in itertools.count(2):
             yield from (f"{name}_{number}" for name in names)
+
+
+if __name__ == "__main__":
+    # A payload to put into a store: python -m statsig_fastly.sample_project > specs.json
+    json.dump(sample_project(), sys.stdout)

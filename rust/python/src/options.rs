@@ -1,6 +1,9 @@
 //! How a single check is to behave.
 
 use pyo3::prelude::*;
+use pyo3::types::PyBool;
+
+use crate::errors::wrong_type;
 
 macro_rules! evaluation_options {
     ($($rust:ident = $name:literal),* $(,)?) => {$(
@@ -17,7 +20,7 @@ macro_rules! evaluation_options {
         impl $rust {
             #[new]
             #[pyo3(signature = (disable_exposure_logging = false))]
-            fn new(disable_exposure_logging: bool) -> Self {
+            fn new(#[pyo3(from_py_with = flag)] disable_exposure_logging: bool) -> Self {
                 Self { disable_exposure_logging }
             }
 
@@ -34,4 +37,11 @@ evaluation_options! {
     PyDynamicConfigEvaluationOptions = "DynamicConfigEvaluationOptions",
     PyExperimentEvaluationOptions = "ExperimentEvaluationOptions",
     PyLayerEvaluationOptions = "LayerEvaluationOptions",
+}
+
+fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match value.cast::<PyBool>() {
+        Ok(flag) => Ok(flag.is_true()),
+        Err(_) => Err(wrong_type("disable_exposure_logging", "bool", value)),
+    }
 }

@@ -6,6 +6,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyIterator, PyList, PyString};
 use statsig_engine::{Evaluation, Reason, Returned, SecondaryExposure, StringId};
 use std::sync::Arc;
 
+use crate::errors::wrong_type;
 use crate::json;
 use crate::loaded::Loaded;
 
@@ -141,6 +142,9 @@ impl Outcome {
             Some(value) if matches!(kind, Kind::Float) && Kind::Integer.holds(&value) => {
                 Ok(PyFloat::new(key.py(), value.extract()?).into_any())
             }
+            _ if matches!(kind, Kind::Float) && Kind::Integer.holds(fallback) => {
+                Ok(PyFloat::new(key.py(), fallback.extract()?).into_any())
+            }
             _ => Ok(fallback.clone()),
         }
     }
@@ -189,6 +193,10 @@ impl Outcome {
     fn group<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.string(py, self.evaluation.group)
     }
+}
+
+fn parameter_name<'a, 'py>(name: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyString>> {
+    name.cast().map_err(|_| wrong_type("param_name", "str", name))
 }
 
 /// The types a parameter can have. A bool is not an integer here, other than in Python.
@@ -389,80 +397,81 @@ macro_rules! config_class {
             }
 
             /// A parameter, or the fallback if there is none of the fallback's type.
-            #[pyo3(signature = (key, fallback = None))]
+            #[pyo3(signature = (param_name, fallback = None))]
             fn get<'py>(
                 &self,
-                key: &Bound<'py, PyString>,
+                param_name: &Bound<'py, PyAny>,
                 fallback: Option<&Bound<'py, PyAny>>,
             ) -> PyResult<Bound<'py, PyAny>> {
-                self.0.get(key, fallback)
+                self.0.get(parameter_name(param_name)?, fallback)
             }
 
             /// The same as `get`.
-            #[pyo3(signature = (key, fallback = None))]
+            #[pyo3(signature = (param_name, fallback = None))]
             fn get_typed<'py>(
                 &self,
-                key: &Bound<'py, PyString>,
+                param_name: &Bound<'py, PyAny>,
                 fallback: Option<&Bound<'py, PyAny>>,
             ) -> PyResult<Bound<'py, PyAny>> {
-                self.0.get(key, fallback)
+                self.0.get(parameter_name(param_name)?, fallback)
             }
 
             /// The parameter if it is a string, else the fallback.
             fn get_string<'py>(
                 &self,
-                key: &Bound<'py, PyString>,
+                param_name: &Bound<'py, PyAny>,
                 fallback: &Bound<'py, PyAny>,
             ) -> PyResult<Bound<'py, PyAny>> {
-                self.0.get_as(key, fallback, Kind::Text)
+                self.0.get_as(parameter_name(param_name)?, fallback, Kind::Text)
             }
 
             /// The parameter if it is a whole number, else the fallback.
             fn get_integer<'py>(
                 &self,
-                key: &Bound<'py, PyString>,
+                param_name: &Bound<'py, PyAny>,
                 fallback: &Bound<'py, PyAny>,
             ) -> PyResult<Bound<'py, PyAny>> {
-                self.0.get_as(key, fallback, Kind::Integer)
+                self.0.get_as(parameter_name(param_name)?, fallback, Kind::Integer)
             }
 
             /// The parameter as a float if it is a number, else the fallback.
             fn get_float<'py>(
                 &self,
-                key: &Bound<'py, PyString>,
+                param_name: &Bound<'py, PyAny>,
                 fallback: &Bound<'py, PyAny>,
             ) -> PyResult<Bound<'py, PyAny>> {
-                self.0.get_as(key, fallback, Kind::Float)
+                self.0.get_as(parameter_name(param_name)?, fallback, Kind::Float)
             }
 
             /// The parameter if it is a boolean, else the fallback.
             fn get_bool<'py>(
                 &self,
-                key: &Bound<'py, PyString>,
+                param_name: &Bound<'py, PyAny>,
                 fallback: &Bound<'py, PyAny>,
             ) -> PyResult<Bound<'py, PyAny>> {
-                self.0.get_as(key, fallback, Kind::Bool)
+                self.0.get_as(parameter_name(param_name)?, fallback, Kind::Bool)
             }
 
             /// The parameter if it is an array, else the fallback.
             fn get_array<'py>(
                 &self,
-                key: &Bound<'py, PyString>,
+                param_name: &Bound<'py, PyAny>,
                 fallback: &Bound<'py, PyAny>,
             ) -> PyResult<Bound<'py, PyAny>> {
-                self.0.get_as(key, fallback, Kind::Array)
+                self.0.get_as(parameter_name(param_name)?, fallback, Kind::Array)
             }
 
             /// The parameter if it is an object, else the fallback.
             fn get_object<'py>(
                 &self,
-                key: &Bound<'py, PyString>,
+                param_name: &Bound<'py, PyAny>,
                 fallback: &Bound<'py, PyAny>,
             ) -> PyResult<Bound<'py, PyAny>> {
-                self.0.get_as(key, fallback, Kind::Object)
+                self.0.get_as(parameter_name(param_name)?, fallback, Kind::Object)
             }
 
-            fn __getitem__<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+            fn __getitem__<'py>(&self, param_name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+                let key = parameter_name(param_name)?;
                 match self.0.parameter(key)? {
                     Some(value) => json::copy(&value),
                     None => Err(PyKeyError::new_err(key.clone().unbind())),
