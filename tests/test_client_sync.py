@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -255,3 +256,27 @@ def test_the_version_of_an_older_payload_is_not_remembered() -> None:
     assert not statsig.sync().result(PATIENCE).changed
     statsig.sync().result(PATIENCE)
     assert adapter.held == [None, "new", "new"]
+
+
+def test_a_failure_is_logged_once_and_again_when_its_cause_changes(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="statsig_fastly")
+    adapter = ScriptedAdapter(
+        Payload(payload(TIME)),
+        AdapterError("no answer"),
+        AdapterError("no answer"),
+        AdapterError("wrong token"),
+        None,
+        None,
+    )
+    statsig = Statsig("secret-key", StatsigOptions(data_adapter=adapter))
+    statsig.initialize().result(PATIENCE)
+    for _ in range(5):
+        logged = threading.Event()
+        sync = statsig.sync()
+        sync.add_done_callback(lambda _, logged=logged: logged.set())  # type: ignore[misc]
+        assert logged.wait(PATIENCE)  # callbacks run in order: the line is written by now
+    assert [record.getMessage() for record in caplog.records] == [
+        "Statsig could not be synced: no answer",
+        "Statsig could not be synced: wrong token",
+        "Statsig can be synced again",
+    ]
