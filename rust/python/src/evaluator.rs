@@ -18,7 +18,8 @@ use crate::options::{
     PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
     PyLayerEvaluationOptions,
 };
-use crate::results::{Basis, PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
+use crate::outcome::Basis;
+use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
 use crate::user::with_user;
 
 /// A ruleset and the checks against it. `Statsig` adds where the ruleset comes from.

@@ -6,6 +6,7 @@ mod extract;
 mod json;
 mod loaded;
 mod options;
+mod outcome;
 mod results;
 mod user;
 
@@ -21,7 +22,9 @@ mod _native {
         PyLayerEvaluationOptions,
     };
     #[pymodule_export]
-    use crate::results::{PyDynamicConfig, PyEvaluationDetails, PyExperiment, PyFeatureGate, PyLayer};
+    use crate::outcome::PyEvaluationDetails;
+    #[pymodule_export]
+    use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
     #[pymodule_export]
     use crate::user::PyStatsigUser;
 

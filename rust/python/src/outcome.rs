@@ -1,0 +1,272 @@
+//! What a result holds: ids and the ruleset they belong to. Python values are made when asked for.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
+use statsig_engine::{Evaluation, Reason, Returned, SecondaryExposure, StringId};
+use std::sync::Arc;
+
+use crate::errors::wrong_type;
+use crate::json;
+use crate::loaded::Loaded;
+
+/// What an evaluation rests on.
+pub(crate) enum Basis {
+    Loaded(Arc<Loaded>),
+    /// Nothing is loaded: the reason that stands for it.
+    Nothing(&'static str),
+}
+
+/// The part all results share.
+pub(crate) struct Outcome {
+    pub(crate) name: Py<PyString>,
+    pub(crate) basis: Basis,
+    pub(crate) evaluation: Evaluation,
+}
+
+impl Outcome {
+    pub(crate) fn loaded(&self) -> Option<&Loaded> {
+        match &self.basis {
+            Basis::Loaded(loaded) => Some(loaded),
+            Basis::Nothing(_) => None,
+        }
+    }
+
+    pub(crate) fn string<'py>(&self, py: Python<'py>, id: Option<StringId>) -> Option<Bound<'py, PyString>> {
+        Some(self.loaded()?.string(py, id?))
+    }
+
+    pub(crate) fn rule_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        self.string(py, Some(self.evaluation.rule)).unwrap_or_else(|| PyString::new(py, ""))
+    }
+
+    pub(crate) fn id_type<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        self.string(py, self.evaluation.id_type).unwrap_or_else(|| PyString::new(py, ""))
+    }
+
+    pub(crate) fn details(&self) -> PyEvaluationDetails {
+        let loaded = match &self.basis {
+            Basis::Loaded(loaded) => loaded,
+            Basis::Nothing(reason) => {
+                return PyEvaluationDetails {
+                    reason: (*reason).to_owned(),
+                    lcut: None,
+                    received_at: None,
+                    version: None,
+                };
+            }
+        };
+        let source = &loaded.source;
+        let reason = match self.evaluation.reason {
+            Reason::Recognized if self.evaluation.id_list_lookup => {
+                format!("{source}:Recognized:IdListInMemory")
+            }
+            Reason::Recognized => format!("{source}:Recognized"),
+            Reason::Unrecognized => format!("{source}:Unrecognized"),
+            Reason::Unsupported => format!("{source}:Unsupported"),
+            Reason::TooDeep => "Error:Statsig Evaluation Depth Exceeded".to_owned(),
+        };
+        PyEvaluationDetails {
+            reason,
+            lcut: Some(loaded.ruleset.time()),
+            received_at: Some(loaded.received_at),
+            version: self.evaluation.version,
+        }
+    }
+
+    /// A dict of its own for every caller.
+    pub(crate) fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let Some(loaded) = self.loaded() else {
+            return Ok(PyDict::new(py));
+        };
+        match &self.evaluation.value {
+            Returned::Nothing => Ok(PyDict::new(py)),
+            Returned::One(id) => json::copy_dict(loaded.value(py, *id)?),
+            Returned::Merged(parts) => {
+                let merged = PyDict::new(py);
+                for (id, _) in parts {
+                    for (key, value) in loaded.value(py, *id)? {
+                        if !merged.contains(&key)? {
+                            merged.set_item(key, json::copy(&value)?)?;
+                        }
+                    }
+                }
+                Ok(merged)
+            }
+        }
+    }
+
+    /// A parameter as it is kept: shared, so a container has to be copied before it is handed out.
+    pub(crate) fn parameter<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (py, Some(loaded)) = (key.py(), self.loaded()) else {
+            return Ok(None);
+        };
+        match &self.evaluation.value {
+            Returned::Nothing => Ok(None),
+            Returned::One(id) => loaded.value(py, *id)?.get_item(key),
+            Returned::Merged(parts) => {
+                for (id, _) in parts {
+                    if let Some(value) = loaded.value(py, *id)?.get_item(key)? {
+                        return Ok(Some(value));
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// The parameter, or the fallback if there is none of the fallback's type.
+    pub(crate) fn get<'py>(
+        &self,
+        key: &Bound<'py, PyString>,
+        fallback: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = key.py();
+        let fallback = fallback.filter(|fallback| !fallback.is_none());
+        match (self.parameter(key)?, fallback) {
+            (Some(value), None) => json::copy(&value),
+            (Some(value), Some(fallback)) if same_type(&value, fallback) => json::copy(&value),
+            (_, Some(fallback)) => Ok(fallback.clone()),
+            (None, None) => Ok(py.None().into_bound(py)),
+        }
+    }
+
+    pub(crate) fn get_as<'py>(
+        &self,
+        key: &Bound<'py, PyString>,
+        fallback: &Bound<'py, PyAny>,
+        kind: Kind,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match self.parameter(key)? {
+            Some(value) if kind.holds(&value) => json::copy(&value),
+            Some(value) if matches!(kind, Kind::Float) && Kind::Integer.holds(&value) => {
+                Ok(PyFloat::new(key.py(), value.extract()?).into_any())
+            }
+            _ if matches!(kind, Kind::Float) && Kind::Integer.holds(fallback) => {
+                Ok(PyFloat::new(key.py(), fallback.extract()?).into_any())
+            }
+            _ => Ok(fallback.clone()),
+        }
+    }
+
+    pub(crate) fn exposures<'a, 'py>(
+        &self,
+        py: Python<'py>,
+        exposures: impl Iterator<Item = &'a SecondaryExposure>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        if let Some(loaded) = self.loaded() {
+            for exposure in exposures {
+                let dict = PyDict::new(py);
+                dict.set_item("gate", loaded.string(py, exposure.gate))?;
+                dict.set_item("gateValue", if exposure.value { "true" } else { "false" })?;
+                dict.set_item("ruleID", loaded.string(py, exposure.rule))?;
+                list.append(dict)?;
+            }
+        }
+        Ok(list)
+    }
+
+    pub(crate) fn delegate<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        let loaded = self.loaded()?;
+        Some(loaded.string(py, loaded.ruleset.spec(self.evaluation.delegate?).name()))
+    }
+
+    /// The members every `to_dict` has.
+    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        dict.set_item("name", &self.name)?;
+        dict.set_item("rule_id", self.rule_id(py))?;
+        dict.set_item("id_type", self.id_type(py))?;
+        dict.set_item("details", self.details().to_dict(py)?)?;
+        Ok(dict)
+    }
+
+    /// What two results are compared by besides their value: nothing of when and where the payload came
+    /// from.
+    pub(crate) fn identity(&self, py: Python<'_>) -> [Option<String>; 5] {
+        let name = self.name.bind(py).clone();
+        [Some(name), Some(self.rule_id(py)), Some(self.id_type(py)), self.group(py), self.delegate(py)]
+            .map(|text| text.map(|text| text.to_string()))
+    }
+
+    pub(crate) fn group<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        self.string(py, self.evaluation.group)
+    }
+}
+
+pub(crate) fn parameter_name<'a, 'py>(name: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyString>> {
+    name.cast().map_err(|_| wrong_type("param_name", "str", name))
+}
+
+/// The types a parameter can have. A bool is not an integer here, other than in Python.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Bool,
+    Integer,
+    Float,
+    Text,
+    Array,
+    Object,
+}
+
+impl Kind {
+    pub(crate) fn holds(self, value: &Bound<'_, PyAny>) -> bool {
+        match self {
+            Self::Bool => value.is_instance_of::<PyBool>(),
+            Self::Integer => value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>(),
+            Self::Float => value.is_instance_of::<PyFloat>(),
+            Self::Text => value.is_instance_of::<PyString>(),
+            Self::Array => value.is_instance_of::<PyList>(),
+            Self::Object => value.is_instance_of::<PyDict>(),
+        }
+    }
+}
+
+fn same_type(value: &Bound<'_, PyAny>, fallback: &Bound<'_, PyAny>) -> bool {
+    [Kind::Text, Kind::Bool, Kind::Integer, Kind::Float, Kind::Array, Kind::Object]
+        .into_iter()
+        .any(|kind| kind.holds(value) && kind.holds(fallback))
+}
+
+/// Why a result is what it is.
+#[pyclass(frozen, eq, hash, name = "EvaluationDetails", module = "statsig_fastly")]
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct PyEvaluationDetails {
+    /// Where the ruleset came from and whether the spec was found and evaluated.
+    #[pyo3(get)]
+    pub(crate) reason: String,
+    /// When the project was last changed, in ms since the epoch; None if nothing is loaded.
+    #[pyo3(get)]
+    lcut: Option<u64>,
+    /// When the payload was taken, in ms since the epoch; None if nothing is loaded.
+    #[pyo3(get)]
+    received_at: Option<u64>,
+    /// The spec's version, if it has one.
+    #[pyo3(get)]
+    version: Option<u32>,
+}
+
+#[pymethods]
+impl PyEvaluationDetails {
+    /// The four attributes by name.
+    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        dict.set_item("reason", &self.reason)?;
+        dict.set_item("lcut", self.lcut)?;
+        dict.set_item("received_at", self.received_at)?;
+        dict.set_item("version", self.version)?;
+        Ok(dict)
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        represent("EvaluationDetails", &slf.get().to_dict(slf.py())?)
+    }
+}
+
+pub(crate) fn represent(class: &str, members: &Bound<'_, PyDict>) -> PyResult<String> {
+    let mut parts = Vec::with_capacity(members.len());
+    for (name, value) in members {
+        parts.push(format!("{name}={}", value.repr()?));
+    }
+    Ok(format!("{class}({})", parts.join(", ")))
+}
