@@ -49,7 +49,7 @@ WRONG = {
     "HTML page": Wrong(value=HTML, says=(f"'{KEY}'", "HTML")),
     "truncated": Wrong(value=payload()[:-100], error=PayloadError, says=("not valid JSON", "EOF", "column")),
     "empty": Wrong(value=b"", says=(f"'{KEY}'", "the value is empty")),
-    "too large": Wrong(value=TOO_LARGE, says=(f"'{KEY}'", "26214400", "max_value_bytes")),
+    "too large": Wrong(value=TOO_LARGE, says=(f"'{KEY}'", "25000000", "max_value_bytes")),
 }
 
 

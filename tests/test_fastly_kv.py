@@ -45,7 +45,7 @@ def kv(caplog: pytest.LogCaptureFixture) -> Iterator[Emulator]:
 
 def adapter_for(emulator: Emulator, store: str = "specs", key: str = KEY, **more: float) -> FastlyDataAdapter:
     timeouts = {"connect_timeout": 2.0, "read_timeout": 5.0, **more}
-    limit = int(timeouts.pop("max_value_bytes", 26_214_400))
+    limit = int(timeouts.pop("max_value_bytes", 25_000_000))
     return FastlyDataAdapter(
         store, key, token=TOKEN, api=emulator.url, max_value_bytes=limit, transport=None, **timeouts
     )
@@ -184,9 +184,11 @@ def test_a_store_made_anew_under_its_name_is_found_again(kv: Emulator) -> None:
     assert payload.body.endswith(b'"time":2}')
 
 
-def test_a_value_of_26_megabytes(kv: Emulator) -> None:
-    large = b'{"x":"' + b"x" * 26_000_000 + b'"}'
+def test_a_value_of_24_megabytes_is_read_and_one_of_26_is_not(kv: Emulator) -> None:
+    large = b'{"x":"' + b"x" * 24_000_000 + b'"}'
     kv.create_kv_store("specs")
+    kv.put("specs", KEY, large.replace(b"x", b"xx", 2_000_000))
+    assert "max_value_bytes" in str(failure(adapter_for(kv)))
     kv.put("specs", KEY, large)
     payload = adapter_for(kv).fetch()
     assert payload is not None

@@ -118,9 +118,10 @@ def value_problem(body: bytes, scrub: Callable[[str], str] = str) -> tuple[str, 
     if start.startswith(b"{"):
         return None
     if not start:
-        return "the value is empty", False
+        return "the value is empty; publish the config specs to it", False
     if start.startswith(b"<"):
-        return "the value is an HTML or XML page, most likely an error page, and not JSON", True
+        what = "the value is an HTML or XML page, most likely an error page, and not JSON"
+        return f"{what}; ask again later, and if it stays publish the config specs anew", True
     if start.startswith(b"\xef\xbb\xbf"):
         return "the value starts with a byte order mark; store it as UTF-8 without one", False
     if start.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00")):

@@ -64,7 +64,7 @@ class FastlyDataAdapter:
         connect_timeout: Seconds to open a connection, for each address of the host.
         read_timeout: Seconds the server may send nothing.
         total_timeout: Seconds for one whole answer.
-        max_value_bytes: Largest value accepted, in bytes. 25 MiB is Fastly's own limit unless raised.
+        max_value_bytes: Largest value accepted, in bytes. 25 MB is Fastly's own limit unless raised.
         transport: What does the HTTP: None for a pool of its own, a `urllib3.PoolManager` for a
             proxy or an own certificate authority, or an object like
             `statsig_fastly.transport.Transport`. What is passed in stays open on `close`.
@@ -101,7 +101,7 @@ class FastlyDataAdapter:
         connect_timeout: float = 3.0,
         read_timeout: float = 10.0,
         total_timeout: float = 30.0,
-        max_value_bytes: int = 26_214_400,
+        max_value_bytes: int = 25_000_000,
         transport: Transport | urllib3.PoolManager | None = None,
     ) -> None:
         self._store = check_text("store", store)

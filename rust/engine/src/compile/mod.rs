@@ -331,8 +331,9 @@ fn parse_top(payload: &[u8]) -> Result<wire::Payload<'_>, LoadError> {
         }
     }
     let mut deserializer = serde_json::Deserializer::from_slice(payload);
-    wire::Payload::deserialize(&mut deserializer)
-        .map_err(|error| LoadError::Syntax { message: error.to_string() })
+    wire::Payload::deserialize(&mut deserializer).map_err(|error| LoadError::Syntax {
+        message: if error.is_eof() { format!("it breaks off, {error}") } else { error.to_string() },
+    })
 }
 
 /// Reads one part of the payload. The message names the place inside that part and what was expected.
