@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from typing import Any
 
@@ -280,3 +281,30 @@ def test_a_failure_is_logged_once_and_again_when_its_cause_changes(caplog: pytes
         "Statsig could not be synced: wrong token",
         "Statsig can be synced again",
     ]
+
+
+def test_a_failure_that_comes_after_the_start_was_given_up_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logged = threading.Event()
+
+    class Listening(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "could not be synced" in record.getMessage():
+                logged.set()
+
+    def fail() -> None:
+        raise AdapterError("no answer")
+
+    held_back = HeldBack(None, then=fail)
+    listening = Listening()
+    logging.getLogger("statsig_fastly").addHandler(listening)
+    try:
+        options = StatsigOptions(data_adapter=ScriptedAdapter(held_back), init_timeout_ms=1)
+        details = Statsig("secret-key", options).initialize().result(PATIENCE)
+        assert details.failure_details is not None
+        held_back.let_go.set()
+        assert logged.wait(PATIENCE)
+    finally:
+        logging.getLogger("statsig_fastly").removeHandler(listening)
+    assert "Statsig could not be synced: no answer" in [record.getMessage() for record in caplog.records]

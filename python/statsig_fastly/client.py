@@ -267,6 +267,7 @@ class Statsig(Evaluator):
         sync = Completion.run(lambda: self._sync(adapter), name="statsig-fastly-sync")
         timeout_ms = self._options.init_timeout_ms
         if not sync.wait(timeout_ms / 1000):
+            sync.add_done_callback(self._report)
             return FailureDetails(
                 f"{adapter.name} did not answer within {timeout_ms} ms; it is still being asked"
             )
