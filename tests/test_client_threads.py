@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def expect_silence(script: str) -> None:
+    """Runs a program that has the test support at hand; it must succeed and print nothing."""
+    ran = subprocess.run(
+        # Newer Pythons warn of every fork of a process that has had threads.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
 @pytest.fixture
 def eager_threads() -> Iterator[None]:
     """Threads take turns every 50 µs instead of every 5 ms: more to go wrong, and sooner over."""
@@ -203,16 +217,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert statsig.sync().result(30).changed
 """
     )
-    ran = subprocess.run(
-        # Newer Pythons warn of every fork of a process that has had threads.
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    expect_silence(script)
 
 
 FORKED_DURING_THE_START = """
@@ -246,12 +251,4 @@ assert start.result(30).init_success
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_a_child_forked_during_the_start_can_start() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED_DURING_THE_START],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    expect_silence(FORKED_DURING_THE_START)

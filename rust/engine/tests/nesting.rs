@@ -409,35 +409,31 @@ fn in_time(project: Project, kind: SpecKind, name: &'static str) -> Outcome {
     receiver.recv_timeout(limit).unwrap_or_else(|_| panic!("{name} takes longer than {limit:?}"))
 }
 
-#[test]
-fn an_unsupported_gate_met_again_is_evaluated_once() {
-    let names: Vec<String> = (0..=60).map(|level| format!("segment:{level}")).collect();
+/// Gates `⟨prefix⟩0` to `⟨prefix⟩⟨last⟩`: each asks twice for the next, the last for a condition.
+fn twice_the_next(prefix: &str, last: usize, condition: &str) -> Project {
+    let names: Vec<String> = (0..=last).map(|level| format!("{prefix}{level}")).collect();
     let specs: Vec<(&str, Value)> = (0..names.len())
         .map(|level| {
             let keys = match names.get(level + 1) {
                 Some(next) => json!([format!("pass:{next}"), format!("pass:{next}")]),
-                None => json!(["unknown"]),
+                None => json!([condition]),
             };
             (names[level].as_str(), keys)
         })
         .collect();
-    assert_eq!(in_time(gates(&specs), SpecKind::Gate, "segment:0").reason, Reason::Unsupported);
+    gates(&specs)
+}
+
+#[test]
+fn an_unsupported_gate_met_again_is_evaluated_once() {
+    let project = twice_the_next("segment:", 60, "unknown");
+    assert_eq!(in_time(project, SpecKind::Gate, "segment:0").reason, Reason::Unsupported);
 }
 
 /// Every gate repeats what the next one exposed: 2^50 exposures, were they all kept.
 #[test]
 fn exposures_are_bounded() {
-    let names: Vec<String> = (0..=50).map(|level| format!("g{level}")).collect();
-    let specs: Vec<(&str, Value)> = (0..names.len())
-        .map(|level| {
-            let keys = match names.get(level + 1) {
-                Some(next) => json!([format!("pass:{next}"), format!("pass:{next}")]),
-                None => json!(["always"]),
-            };
-            (names[level].as_str(), keys)
-        })
-        .collect();
-    let outcome = in_time(gates(&specs), SpecKind::Gate, "g0");
+    let outcome = in_time(twice_the_next("g", 50, "always"), SpecKind::Gate, "g0");
     assert!(outcome.passes);
     assert_eq!(outcome.exposures.len(), MAX_EXPOSURES);
 }
