@@ -196,9 +196,7 @@ class Statsig(Evaluator):
         adapter = self._options.data_adapter
         if adapter is None:
             raise RuntimeError("there is no data_adapter to sync with: set StatsigOptions.data_adapter")
-        sync = Completion.run(lambda: self._sync(adapter), name="statsig-fastly-sync")
-        sync.add_done_callback(self._report)
-        return sync
+        return Completion.run(lambda: self._report(self._sync(adapter)), name="statsig-fastly-sync")
 
     def shutdown(self) -> Completion[None]:
         """Stops. Checks go on working with the ruleset in use.
@@ -267,7 +265,7 @@ class Statsig(Evaluator):
         sync = Completion.run(lambda: self._sync(adapter), name="statsig-fastly-sync")
         timeout_ms = self._options.init_timeout_ms
         if not sync.wait(timeout_ms / 1000):
-            sync.add_done_callback(self._report)
+            sync.add_done_callback(lambda late: self._report(late.result()))
             return FailureDetails(
                 f"{adapter.name} did not answer within {timeout_ms} ms; it is still being asked"
             )
@@ -317,17 +315,16 @@ class Statsig(Evaluator):
             error = AdapterError(f"{adapter.name} raised {_described(caught)}")
         return SyncDetails(changed, self.config_time, error)
 
-    def _report(self, sync: Completion[SyncDetails]) -> None:
+    def _report(self, details: SyncDetails) -> SyncDetails:
         """Logs a failure once, and again only when its cause has changed."""
-        error = sync.result().error
-        text = None if error is None else str(error)
-        if text == self._reported:
-            return
-        self._reported = text
-        if text is None:
-            _log.info("Statsig can be synced again")
-        else:
-            _log.warning("Statsig could not be synced: %s", text)
+        text = None if details.error is None else str(details.error)
+        if text != self._reported:
+            self._reported = text
+            if text is None:
+                _log.info("Statsig can be synced again")
+            else:
+                _log.warning("Statsig could not be synced: %s", text)
+        return details
 
     def _use(self, body: bytes, source: str, origin: str) -> str:
         """Loads a payload. The outcome is that of `Evaluator._load`."""
