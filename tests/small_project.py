@@ -1,6 +1,7 @@
 """A project small enough to know by heart, in the v1 format: what the tests of the public API check against.
 
-In: when it was changed, and a number its answers show. Out: a payload as a dict or as bytes.
+In: when it was changed, and a number its answers show. Out: a payload as a dict or as bytes; and a
+client that was started, for those that need one.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-__all__ = ["EVERY_TYPE", "TIME", "payload", "project"]
+from statsig_fastly import Statsig, StatsigOptions
+
+__all__ = ["EVERY_TYPE", "TIME", "payload", "project", "started"]
 
 TIME: Final = 1_760_000_000_000
 
@@ -180,3 +183,10 @@ def _config(
         "version": 3,
         **more,
     }
+
+
+def started(**options: Any) -> Statsig:  # noqa: ANN401 - as StatsigOptions takes them
+    """A client whose start has ended; the options are those of `StatsigOptions`."""
+    client = Statsig("secret-key", StatsigOptions(**options))
+    assert client.initialize().wait(30)
+    return client

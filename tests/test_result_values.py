@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from small_project import EVERY_TYPE, TIME, payload, project
+from small_project import EVERY_TYPE, TIME, payload, project, started
 from statsig_fastly import (
     DynamicConfig,
     Experiment,
     Layer,
     MemoryAdapter,
     Statsig,
-    StatsigOptions,
     StatsigUser,
 )
 
@@ -27,12 +26,6 @@ USER = StatsigUser("u-1", country="NZ")
 CHECKS = ("get_feature_gate", "get_dynamic_config", "get_experiment", "get_layer")
 ON_EXPOSURE = {"gate": "on", "gateValue": "true", "ruleID": "on_rule"}
 HALF_A_PAIR = "\ud83d"
-
-
-def started(**options: Any) -> Statsig:  # noqa: ANN401 - as StatsigOptions takes them
-    client = Statsig("secret-key", StatsigOptions(**options))
-    assert client.initialize().wait(30)
-    return client
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from small_project import TIME, payload, project
+from small_project import TIME, payload, project, started
 from statsig_fastly import (
     DynamicConfig,
     DynamicConfigEvaluationOptions,
@@ -20,7 +20,6 @@ from statsig_fastly import (
     LayerEvaluationOptions,
     MemoryAdapter,
     Statsig,
-    StatsigOptions,
     StatsigUser,
 )
 
@@ -37,12 +36,6 @@ OPTIONS: dict[str, Any] = {
 }
 ON_EXPOSURE = {"gate": "on", "gateValue": "true", "ruleID": "on_rule"}
 HALF_A_PAIR = "\ud83d"
-
-
-def started(**options: Any) -> Statsig:  # noqa: ANN401 - as StatsigOptions takes them
-    client = Statsig("secret-key", StatsigOptions(**options))
-    assert client.initialize().wait(30)
-    return client
 
 
 @pytest.fixture(scope="module")
