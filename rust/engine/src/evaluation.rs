@@ -107,6 +107,12 @@ impl Evaluation {
         }
     }
 
+    /// The result for a name that is not in the ruleset, or where there is no ruleset.
+    #[must_use]
+    pub fn unrecognized() -> Self {
+        Self::new(Reason::Unrecognized)
+    }
+
     /// The exposures that count for a layer's parameters outside its experiment. None where the
     /// evaluation ended before they were known.
     #[must_use]

@@ -14,7 +14,7 @@
 //! The reference for every result is Statsig's own server core.
 //!
 //! ```
-//! use statsig_engine::{Compiled, Input, PackedUser, SpecKind, StandardField, UserBuilder, compile, evaluate};
+//! use statsig_engine::{CheckKind, Compiled, Input, PackedUser, StandardField, UserBuilder, compile, evaluate};
 //!
 //! let payload = br#"{
 //!     "has_updates": true, "time": 1, "condition_map": {"everyone": {"type": "public", "idType": "userID"}},
@@ -30,10 +30,9 @@
 //! builder.standard(StandardField::UserId, "user-42");
 //! let user = builder.finish().expect("it is not 4 GiB");
 //! let nobody = PackedUser::default();
-//! let input = Input { user: user.view(), global: nobody.view(), tier: None, now: 0 };
+//! let input = Input::new(user.view(), nobody.view());
 //!
-//! let gate = ruleset.find(SpecKind::Gate, "new_search").expect("it is in the payload");
-//! let evaluation = evaluate(&ruleset, gate, &input);
+//! let evaluation = evaluate(&ruleset, CheckKind::Gate, "new_search", &input);
 //! assert_eq!(ruleset.string(evaluation.rule), "half");
 //! # Ok::<(), statsig_engine::LoadError>(())
 //! ```
@@ -54,8 +53,10 @@ mod wire;
 
 pub use compile::{Compiled, compile};
 pub use error::LoadError;
-pub use eval::{Input, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate, unrecognized};
+pub use eval::{Input, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate};
 pub use evaluation::{Evaluation, Exposures, Reason, Returned, SecondaryExposure};
-pub use ruleset::{Format, Issue, JsonKind, JsonValue, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId};
+pub use ruleset::{
+    CheckKind, Format, Issue, JsonKind, JsonValue, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId,
+};
 pub use user::{Attribute, AttributeMap, Layout, PackedUser, StandardField, UserBuilder, UserView};
 pub use value::{Array, Object, Value};

@@ -71,6 +71,31 @@ pub enum SpecKind {
     Layer,
 }
 
+/// What is asked for. Configs and experiments are one pool of specs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CheckKind {
+    /// A gate, segment or holdout.
+    Gate,
+    /// A spec of the config pool as a dynamic config.
+    Config,
+    /// A spec of the config pool as an experiment.
+    Experiment,
+    /// A layer.
+    Layer,
+}
+
+impl CheckKind {
+    /// Where its specs are.
+    #[must_use]
+    pub fn specs(self) -> SpecKind {
+        match self {
+            Self::Gate => SpecKind::Gate,
+            Self::Config | Self::Experiment => SpecKind::Config,
+            Self::Layer => SpecKind::Layer,
+        }
+    }
+}
+
 /// How the payload was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

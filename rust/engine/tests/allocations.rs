@@ -78,7 +78,7 @@ fn check(project: &Project, kind: SpecKind, name: &str, json: &Value) -> [Outcom
     let id = json["userID"].as_str().unwrap_or_default();
     let layout = Layout::of_id(id.len());
     let evaluations: [Evaluation; 2] = [user.view(), UserView::of_id(id, &layout)].map(|view| {
-        let input = Input { user: view, global: nobody.view(), tier: Some("production"), now: NOW };
+        let input = Input { tier: Some("production"), now: NOW, ..Input::new(view, nobody.view()) };
         let (count, evaluation) = requests(|| project.evaluate(kind, black_box(name), &input));
         assert_eq!(count, 0, "{name}");
         let (count, _) = requests(|| evaluation.find_parameter(&project.0, black_box("color")));

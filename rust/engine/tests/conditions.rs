@@ -12,7 +12,7 @@ use support::{
 /// Checks one condition for a user of an application that has attributes and a tier of its own.
 fn check(condition: &Value, user_json: &Value, global: &Value, tier: Option<&str>) -> bool {
     let (user, global) = (user(user_json), user(&json!({"custom": global})));
-    let input = Input { user: user.view(), global: global.view(), tier, now: NOW };
+    let input = Input { tier, now: NOW, ..Input::new(user.view(), global.view()) };
     let outcome = Project::of_conditions(&[condition]).check_with(SpecKind::Gate, "g", &input);
     assert_eq!(outcome.reason, Reason::Recognized);
     outcome.passes

@@ -209,7 +209,7 @@ fn plain(id: &str, conditions: Value, value: Value) -> Value {
 /// The owner of each parameter, as `⟨name⟩ by ⟨rule⟩`, and where its value comes from.
 fn owners(project: &Project, names: &[&str]) -> Vec<String> {
     let user = user(&json!({"userID": "u"}));
-    let input = Input { user: user.view(), global: user.view(), tier: None, now: NOW };
+    let input = Input { now: NOW, ..Input::new(user.view(), user.view()) };
     let evaluation = project.evaluate(SpecKind::Layer, "l", &input);
     names
         .iter()

@@ -236,7 +236,7 @@ fn nesting_has_a_limit() {
     let outcome = deeper.gate("g0", &user);
     assert_eq!(
         outcome,
-        Outcome { reason: Reason::TooDeep, ..deeper.outcome(&statsig_engine::unrecognized()) }
+        Outcome { reason: Reason::TooDeep, ..deeper.outcome(&statsig_engine::Evaluation::unrecognized()) }
     );
     // It is the depth of the check that counts, not that of the project.
     assert!(deeper.gate("g1", &user).passes);
@@ -493,7 +493,7 @@ fn the_memo_lasts_for_one_check() {
         assert_eq!(project.gate("top", &json!({"country": country})).passes, country == "NZ");
     }
     let nobody = support::user(&json!({}));
-    let input = statsig_engine::Input { user: nobody.view(), global: nobody.view(), tier: None, now: 0 };
+    let input = statsig_engine::Input::new(nobody.view(), nobody.view());
     let evaluation = project.evaluate(SpecKind::Gate, "top", &input);
     assert_eq!(evaluation.value, Returned::Nothing);
 }

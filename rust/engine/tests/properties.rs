@@ -5,7 +5,7 @@ mod support;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
-use statsig_engine::{Compiled, Input, MAX_NESTED_GATES, PackedUser, Reason, SpecKind, compile, evaluate};
+use statsig_engine::{Compiled, Input, MAX_NESTED_GATES, PackedUser, Reason, SpecKind, compile};
 use std::cmp::Ordering;
 use support::{
     ABSENT, NOW, Project, condition, conditions, experiment, gate, layer, payload, rule, user, user_field,
@@ -128,7 +128,7 @@ fn exercise(payload: &[u8], json: &Value) {
     for (kind, name) in project.0.specs().iter().map(|spec| (spec.kind(), project.0.string(spec.name()))) {
         assert!(project.0.find(kind, name).is_some());
         for (global, tier) in [(user.view(), Some("dev")), (nobody.view(), None)] {
-            let input = Input { user: user.view(), global, tier, now: NOW };
+            let input = Input { tier, now: NOW, ..Input::new(user.view(), global) };
             let evaluation = project.evaluate(kind, name, &input);
             let outcome = project.outcome(&evaluation);
             for key in outcome.value.iter().filter_map(Value::as_object).flat_map(Map::keys) {
@@ -449,11 +449,11 @@ fn the_whole_project_of_these_tests_is_sound() {
     let project = Project::new(&project());
     assert_eq!((project.issues().len(), project.0.specs().len()), (0, 5));
     let user = user(&json!({"userID": "u"}));
-    let input = Input { user: user.view(), global: user.view(), tier: None, now: NOW };
+    let input = Input { now: NOW, ..Input::new(user.view(), user.view()) };
     for kind in [SpecKind::Gate, SpecKind::Config, SpecKind::Layer] {
         for spec in project.0.specs().iter().filter(|spec| spec.kind() == kind) {
-            let id = project.0.find(kind, project.0.string(spec.name())).unwrap();
-            assert_eq!(evaluate(&project.0, id, &input).reason, Reason::Recognized);
+            let name = project.0.string(spec.name());
+            assert_eq!(project.evaluate(kind, name, &input).reason, Reason::Recognized);
         }
     }
 }

@@ -2,7 +2,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use statsig_engine::{JsonKind, Reason, Returned, SpecKind, StringId, unrecognized};
+use statsig_engine::{Evaluation, JsonKind, Reason, Returned, SpecKind, StringId};
 use support::{Project, conditions, experiment, gate, payload, rule, user_field, with};
 
 fn gate_of(rules: &Value, changes: Value) -> Project {
@@ -301,7 +301,7 @@ fn parameters_are_found_by_name() {
     let project =
         config_of(&json!([rule("r", json!([]), json!({"returnValue": {"a": 1, "é": null}}))]), json!({}));
     let user = support::user(&json!({}));
-    let input = statsig_engine::Input { user: user.view(), global: user.view(), tier: None, now: 0 };
+    let input = statsig_engine::Input::new(user.view(), user.view());
     let evaluation = project.evaluate(SpecKind::Config, "c", &input);
     for name in ["a", "é"] {
         let (value, rule) = evaluation.find_parameter(&project.0, name).unwrap();
@@ -319,10 +319,10 @@ fn an_unknown_name_is_unrecognized() {
     assert_eq!(project.0.find(SpecKind::Config, "g"), None);
     assert_eq!(project.0.find(SpecKind::Layer, "g"), None);
     assert_eq!(project.0.find(SpecKind::Gate, "G"), None);
-    let outcome = project.outcome(&unrecognized());
+    let outcome = project.outcome(&Evaluation::unrecognized());
     assert_eq!((outcome.reason, outcome.passes, outcome.rule.as_str()), (Reason::Unrecognized, false, ""));
     assert_eq!((outcome.value, outcome.version, outcome.id_type), (None, None, None));
-    assert_eq!(unrecognized().rule, StringId::EMPTY);
+    assert_eq!(Evaluation::unrecognized().rule, StringId::EMPTY);
 }
 
 #[test]

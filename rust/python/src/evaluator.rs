@@ -4,8 +4,8 @@ use arc_swap::ArcSwapOption;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use statsig_engine::{
-    AttributeMap, Compiled, Evaluation, Input, PackedUser, Ruleset, SpecKind, UserBuilder, compile, evaluate,
-    unrecognized,
+    AttributeMap, CheckKind, Compiled, Evaluation, Input, PackedUser, Ruleset, SpecKind, UserBuilder,
+    compile, evaluate,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,7 +121,7 @@ impl PyEvaluator {
         check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
         let name = check_name(name)?;
         let current = self.current.load();
-        let evaluation = self.evaluate(current.as_deref(), SpecKind::Gate, user, name)?;
+        let evaluation = self.evaluate(current.as_deref(), CheckKind::Gate, user, name)?;
         Ok(evaluation.passes)
     }
 
@@ -134,7 +134,7 @@ impl PyEvaluator {
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyFeatureGate> {
         check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
-        let (name, basis, evaluation) = self.result(SpecKind::Gate, user, name)?;
+        let (name, basis, evaluation) = self.result(CheckKind::Gate, user, name)?;
         Ok(PyFeatureGate::new(name, basis, evaluation))
     }
 
@@ -147,7 +147,7 @@ impl PyEvaluator {
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyDynamicConfig> {
         check_options::<PyDynamicConfigEvaluationOptions>("DynamicConfigEvaluationOptions", options)?;
-        let (name, basis, evaluation) = self.result(SpecKind::Config, user, name)?;
+        let (name, basis, evaluation) = self.result(CheckKind::Config, user, name)?;
         Ok(PyDynamicConfig::new(name, basis, evaluation))
     }
 
@@ -160,7 +160,7 @@ impl PyEvaluator {
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyExperiment> {
         check_options::<PyExperimentEvaluationOptions>("ExperimentEvaluationOptions", options)?;
-        let (name, basis, evaluation) = self.result(SpecKind::Config, user, name)?;
+        let (name, basis, evaluation) = self.result(CheckKind::Experiment, user, name)?;
         Ok(PyExperiment::new(name, basis, evaluation))
     }
 
@@ -173,7 +173,7 @@ impl PyEvaluator {
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyLayer> {
         check_options::<PyLayerEvaluationOptions>("LayerEvaluationOptions", options)?;
-        let (name, basis, evaluation) = self.result(SpecKind::Layer, user, name)?;
+        let (name, basis, evaluation) = self.result(CheckKind::Layer, user, name)?;
         Ok(PyLayer::new(name, basis, evaluation))
     }
 
@@ -220,29 +220,27 @@ impl PyEvaluator {
     fn evaluate(
         &self,
         loaded: Option<&Loaded>,
-        kind: SpecKind,
+        kind: CheckKind,
         user: &Bound<'_, PyAny>,
         name: &str,
     ) -> PyResult<Evaluation> {
         with_user(user, |user| {
-            let Some((ruleset, id)) =
-                loaded.and_then(|loaded| Some((&loaded.ruleset, loaded.ruleset.find(kind, name)?)))
-            else {
-                return unrecognized();
+            let Some(loaded) = loaded else {
+                return Evaluation::unrecognized();
             };
+            let ruleset = &loaded.ruleset;
             let input = Input {
-                user,
-                global: self.global.view(),
                 tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
                 now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
+                ..Input::new(user, self.global.view())
             };
-            evaluate(ruleset, id, &input)
+            evaluate(ruleset, kind, name, &input)
         })
     }
 
     fn result(
         &self,
-        kind: SpecKind,
+        kind: CheckKind,
         user: &Bound<'_, PyAny>,
         name: &Bound<'_, PyAny>,
     ) -> PyResult<(Py<PyString>, Basis, Evaluation)> {

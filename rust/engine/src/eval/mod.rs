@@ -6,7 +6,7 @@ mod layer;
 use smallvec::SmallVec;
 
 use crate::evaluation::{Evaluation, Exposures, Reason, Returned, Undelegated};
-use crate::ruleset::{JsonKind, Rule, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId};
+use crate::ruleset::{CheckKind, JsonKind, Rule, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId};
 use crate::user::UserView;
 
 /// How many gates may be nested below the spec that is checked. Each counts when it is named, also if it
@@ -34,9 +34,20 @@ pub struct Input<'a> {
     pub now: i64,
 }
 
-/// Evaluates a spec for a user.
+impl<'a> Input<'a> {
+    /// A user of an application with these attributes, and nothing else known.
+    #[must_use]
+    pub const fn new(user: UserView<'a>, global: UserView<'a>) -> Self {
+        Self { user, global, tier: None, now: 0 }
+    }
+}
+
+/// Evaluates the spec of a name for a user.
 #[must_use]
-pub fn evaluate(ruleset: &Ruleset, id: SpecId, input: &Input<'_>) -> Evaluation {
+pub fn evaluate(ruleset: &Ruleset, kind: CheckKind, name: &str, input: &Input<'_>) -> Evaluation {
+    let Some(id) = ruleset.find(kind.specs(), name) else {
+        return Evaluation::unrecognized();
+    };
     let mut evaluator = Evaluator {
         ruleset,
         input,
@@ -52,12 +63,6 @@ pub fn evaluate(ruleset: &Ruleset, id: SpecId, input: &Input<'_>) -> Evaluation 
         Ok(()) => evaluator.finish(id, state),
         Err(TooDeep) => Evaluation::new(Reason::TooDeep),
     }
-}
-
-/// The result for a name that is not in the ruleset.
-#[must_use]
-pub fn unrecognized() -> Evaluation {
-    Evaluation::new(Reason::Unrecognized)
 }
 
 /// The check as a whole fails: there is no sensible part of a cycle.

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 use statsig_engine::{
-    Attribute, AttributeMap, Compiled, Evaluation, Input, LoadError, PackedUser, Reason, Returned, Ruleset,
-    SpecKind, StandardField, StringId, UserBuilder, compile, evaluate,
+    Attribute, AttributeMap, CheckKind, Compiled, Evaluation, Input, LoadError, PackedUser, Reason, Returned,
+    Ruleset, SpecKind, StandardField, StringId, UserBuilder, compile, evaluate,
 };
 
 /// In a table of rows: the user does not have the attribute, or the condition not the member.
@@ -199,8 +199,13 @@ impl Project {
 
     /// The raw evaluation.
     pub(crate) fn evaluate(&self, kind: SpecKind, name: &str, input: &Input<'_>) -> Evaluation {
-        let Some(id) = self.0.find(kind, name) else { panic!("{name} is not in the ruleset") };
-        evaluate(&self.0, id, input)
+        assert!(self.0.find(kind, name).is_some(), "{name} is not in the ruleset");
+        let kind = match kind {
+            SpecKind::Gate => CheckKind::Gate,
+            SpecKind::Config => CheckKind::Experiment,
+            SpecKind::Layer => CheckKind::Layer,
+        };
+        evaluate(&self.0, kind, name, input)
     }
 
     pub(crate) fn check_with(&self, kind: SpecKind, name: &str, input: &Input<'_>) -> Outcome {
@@ -210,7 +215,7 @@ impl Project {
     /// A check at [`NOW`], without global attributes and tier.
     pub(crate) fn check(&self, kind: SpecKind, name: &str, json: &Value) -> Outcome {
         let (user, nobody) = (user(json), PackedUser::default());
-        self.check_with(kind, name, &Input { user: user.view(), global: nobody.view(), tier: None, now: NOW })
+        self.check_with(kind, name, &Input { now: NOW, ..Input::new(user.view(), nobody.view()) })
     }
 
     pub(crate) fn gate(&self, name: &str, json: &Value) -> Outcome {
