@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::overrides::Overrides;
 use crate::ruleset::{Ruleset, SpecId, StringId, ValueId};
 
 /// A nested gate that was met on the way, in the order met; duplicates are kept.
@@ -73,6 +74,10 @@ pub struct Evaluation {
     pub delegate: Option<SpecId>,
     /// The spec whose explicit parameters count.
     pub explicit: Option<SpecId>,
+    /// The spec that took the place of the one that was asked for, or of a nested gate.
+    pub mapped: Option<StringId>,
+    /// True if the value is one the application set itself. The reason then is that one.
+    pub is_override: bool,
     /// True if the deciding rule is a group of an experiment.
     pub is_group: bool,
     /// True if the experiment is running.
@@ -98,6 +103,8 @@ impl Evaluation {
             version: None,
             delegate: None,
             explicit: None,
+            mapped: None,
+            is_override: false,
             is_group: false,
             is_active: false,
             in_layer: false,
@@ -125,8 +132,18 @@ impl Evaluation {
 
     /// Which of the merged values holds a parameter, and the rule that owns it.
     #[must_use]
-    pub fn find_parameter(&self, ruleset: &Ruleset, name: &str) -> Option<(ValueId, StringId)> {
-        let holds = |id: ValueId| ruleset.value(id).keys.iter().any(|&key| ruleset.string(key) == name);
+    pub fn find_parameter(
+        &self,
+        ruleset: &Ruleset,
+        overrides: Option<&Overrides>,
+        name: &str,
+    ) -> Option<(ValueId, StringId)> {
+        let holds = |id: ValueId| match id.override_index() {
+            Some(index) => overrides
+                .and_then(|all| all.value(index))
+                .is_some_and(|value| value.keys().any(|key| key == name)),
+            None => ruleset.value(id).keys.iter().any(|&key| ruleset.string(key) == name),
+        };
         match &self.value {
             Returned::Nothing => None,
             Returned::One(id) => holds(*id).then_some((*id, self.rule)),

@@ -38,6 +38,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bandit;
 mod bucket;
 mod compare;
 mod compile;
@@ -45,6 +46,7 @@ mod error;
 mod eval;
 mod evaluation;
 mod json;
+mod overrides;
 mod ruleset;
 mod sha256;
 mod user;
@@ -55,6 +57,7 @@ pub use compile::{Compiled, compile};
 pub use error::LoadError;
 pub use eval::{Input, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate};
 pub use evaluation::{Evaluation, Exposures, Reason, Returned, SecondaryExposure};
+pub use overrides::{Override, OverrideValue, Overrides};
 pub use ruleset::{
     CheckKind, Format, Issue, JsonKind, JsonValue, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId,
 };

@@ -2,10 +2,11 @@
 
 use fancy_regex::Regex;
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use std::hash::BuildHasher;
 use std::ops::Range;
 
+use crate::bandit::Bandit;
 use crate::bucket::Rollout;
 use crate::compare::arrays::ArrayTest;
 use crate::compare::equal::EqualOperand;
@@ -43,6 +44,8 @@ ids! {
     pub(crate) UnitId,
     /// A condition.
     pub(crate) ConditionId,
+    /// A contextual multi-armed bandit.
+    pub(crate) BanditId,
 }
 
 impl ConditionId {
@@ -57,7 +60,29 @@ impl StringId {
     pub const DEFAULT: Self = Self(1);
     /// The rule id where no rule matched and the spec is switched off.
     pub const DISABLED: Self = Self(2);
-    pub(crate) const PREDEFINED: [&'static str; 3] = ["", "default", "disabled"];
+    /// The rule id of what the application sets itself.
+    pub const OVERRIDE: Self = Self(3);
+    /// The rule id of a bandit that is not running.
+    pub const PRESTART: Self = Self(4);
+    /// The rule id of a bandit whose targeting gate does not let the user in.
+    pub const TARGETING: Self = Self(5);
+    pub(crate) const PREDEFINED: [&'static str; 6] =
+        ["", "default", "disabled", "override", "prestart", "inlineTargetingRules"];
+}
+
+impl ValueId {
+    /// Ids from here on are those of [`crate::Overrides`].
+    const OVERRIDES: u32 = 1 << 31;
+
+    pub(crate) fn of_override(index: u32) -> Self {
+        Self(index | Self::OVERRIDES)
+    }
+
+    /// Position among the values of the overrides, if the value is one of theirs.
+    #[must_use]
+    pub fn override_index(self) -> Option<usize> {
+        (self.0 >= Self::OVERRIDES).then_some((self.0 ^ Self::OVERRIDES) as usize)
+    }
 }
 
 /// The three name spaces of a payload.
@@ -161,6 +186,10 @@ pub struct Spec {
     pub(crate) in_layer: Option<bool>,
     pub(crate) explicit_parameters: Option<Box<[StringId]>>,
     pub(crate) merges_rules: bool,
+    /// There is a config mapping for its name.
+    pub(crate) is_mapped: bool,
+    /// The bandit that takes its place when it is asked for as an experiment.
+    pub(crate) bandit: Option<BanditId>,
 }
 
 impl Spec {
@@ -226,6 +255,34 @@ pub(crate) struct GateRef {
     pub(crate) is_segment: bool,
 }
 
+/// The experiment whose group a condition looks at. It need not exist as a spec.
+#[derive(Debug)]
+pub(crate) struct ExperimentRef {
+    pub(crate) name: StringId,
+    pub(crate) spec: Option<SpecId>,
+}
+
+/// A spec that takes the place of another for those who meet one of the rules.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    pub(crate) name: StringId,
+    pub(crate) rules: Box<[MappingRule]>,
+}
+
+/// A rule of a mapping.
+#[derive(Debug)]
+pub(crate) struct MappingRule {
+    /// In the ruleset's table of rules.
+    pub(crate) rule: u32,
+    /// Milliseconds since the epoch.
+    pub(crate) start_time: i64,
+    /// By [`SpecKind`], because the salt is that of the spec that is replaced.
+    pub(crate) rollouts: Box<[Rollout; 3]>,
+}
+
+/// Mappings by the name they are for.
+pub(crate) type Mappings = HashMap<Box<str>, Box<[Mapping]>, FixedState>;
+
 /// Where the value of a condition comes from.
 #[derive(Debug)]
 pub(crate) enum Source {
@@ -235,7 +292,7 @@ pub(crate) enum Source {
     Bucket { prefix: Box<Prefix>, unit: UnitId },
     Now,
     App,
-    Group(Option<SpecId>),
+    Group(Option<ExperimentRef>),
     Nothing,
 }
 
@@ -333,6 +390,9 @@ pub struct Ruleset {
     pub(crate) gates: Names,
     pub(crate) configs: Names,
     pub(crate) layers: Names,
+    pub(crate) mappings: Mappings,
+    pub(crate) bandits: Box<[Bandit]>,
+    pub(crate) bandit_names: HashMap<Box<str>, BanditId, FixedState>,
     pub(crate) specs: Box<[Spec]>,
     pub(crate) rules: Box<[Rule]>,
     pub(crate) rule_conditions: Box<[ConditionId]>,
@@ -342,6 +402,7 @@ pub struct Ruleset {
     pub(crate) strings: Box<[Box<str>]>,
     pub(crate) issues: Box<[Issue]>,
     pub(crate) uses_time: bool,
+    pub(crate) uses_chance: bool,
 }
 
 impl Ruleset {
@@ -379,6 +440,12 @@ impl Ruleset {
     #[must_use]
     pub fn uses_time(&self) -> bool {
         self.uses_time
+    }
+
+    /// True if any bandit leaves some of its users to chance.
+    #[must_use]
+    pub fn uses_chance(&self) -> bool {
+        self.uses_chance
     }
 
     /// Every spec, gates first, then configs, then layers, each in the payload's order.
@@ -426,6 +493,16 @@ impl Ruleset {
     #[must_use]
     pub fn string(&self, id: StringId) -> &str {
         &self.strings[id.index()]
+    }
+
+    /// The first rule of a config or experiment with this group name.
+    pub(crate) fn rule_of_group(&self, name: &str, group: &str) -> Option<&Rule> {
+        let spec = self.spec(self.find(SpecKind::Config, name)?);
+        self.rules_of(spec).iter().find(|rule| rule.group.is_some_and(|name| self.string(name) == group))
+    }
+
+    pub(crate) fn rules_of(&self, spec: &Spec) -> &[Rule] {
+        &self.rules[spec.rules.start as usize..spec.rules.end as usize]
     }
 
     /// The parameters a spec sets itself, if it says so.

@@ -81,7 +81,7 @@ fn check(project: &Project, kind: SpecKind, name: &str, json: &Value) -> [Outcom
         let input = Input { tier: Some("production"), now: NOW, ..Input::new(view, nobody.view()) };
         let (count, evaluation) = requests(|| project.evaluate(kind, black_box(name), &input));
         assert_eq!(count, 0, "{name}");
-        let (count, _) = requests(|| evaluation.find_parameter(&project.0, black_box("color")));
+        let (count, _) = requests(|| evaluation.find_parameter(&project.0, None, black_box("color")));
         assert_eq!(count, 0, "a parameter of {name}");
         evaluation
     });

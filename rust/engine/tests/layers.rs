@@ -214,7 +214,7 @@ fn owners(project: &Project, names: &[&str]) -> Vec<String> {
     names
         .iter()
         .filter_map(|name| {
-            let (value, rule) = evaluation.find_parameter(&project.0, name)?;
+            let (value, rule) = evaluation.find_parameter(&project.0, None, name)?;
             let json: Value = serde_json::from_str(project.0.value(value).json()).unwrap_or_default();
             Some(format!("{name}={} by {}", json[name], project.0.string(rule)))
         })

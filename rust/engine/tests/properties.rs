@@ -132,7 +132,7 @@ fn exercise(payload: &[u8], json: &Value) {
             let evaluation = project.evaluate(kind, name, &input);
             let outcome = project.outcome(&evaluation);
             for key in outcome.value.iter().filter_map(Value::as_object).flat_map(Map::keys) {
-                assert!(evaluation.find_parameter(&project.0, key).is_some());
+                assert!(evaluation.find_parameter(&project.0, None, key).is_some());
             }
             if outcome.reason == Reason::TooDeep {
                 assert!(

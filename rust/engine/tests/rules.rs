@@ -304,12 +304,12 @@ fn parameters_are_found_by_name() {
     let input = statsig_engine::Input::new(user.view(), user.view());
     let evaluation = project.evaluate(SpecKind::Config, "c", &input);
     for name in ["a", "é"] {
-        let (value, rule) = evaluation.find_parameter(&project.0, name).unwrap();
+        let (value, rule) = evaluation.find_parameter(&project.0, None, name).unwrap();
         assert_eq!(Returned::One(value), evaluation.value);
         assert_eq!(project.0.string(rule), "r");
     }
-    assert_eq!(evaluation.find_parameter(&project.0, "b"), None);
-    assert_eq!(evaluation.find_parameter(&project.0, ""), None);
+    assert_eq!(evaluation.find_parameter(&project.0, None, "b"), None);
+    assert_eq!(evaluation.find_parameter(&project.0, None, ""), None);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use hashbrown::HashMap;
 use super::operand::compile_test;
 use super::tables::{Hasher, Tables};
 use crate::bucket::user_bucket_prefix;
-use crate::ruleset::{Condition, ConditionId, Field, Format, GateRef, Source, SpecId, SpecKind, Test};
+use crate::ruleset::{
+    Condition, ConditionId, ExperimentRef, Field, Format, GateRef, Source, SpecId, SpecKind, Test,
+};
 use crate::user::{Key, StandardField};
 use crate::wire::{self, Target};
 
@@ -102,7 +104,10 @@ impl ConditionCompiler {
             }
             "current_time" => Source::Now,
             "target_app" => Source::App,
-            "experiment_group" => Source::Group(field.and_then(|name| self.spec(SpecKind::Config, name))),
+            "experiment_group" => Source::Group(field.map(|name| ExperimentRef {
+                name: tables.string(name),
+                spec: self.spec(SpecKind::Config, name),
+            })),
             _ => return Condition::Unsupported,
         };
         match condition.operator.as_ref().and_then(|operator| compile_test(&in_case(operator), target)) {
@@ -111,7 +116,7 @@ impl ConditionCompiler {
         }
     }
 
-    fn gate(&self, name: &str, tables: &mut Tables) -> GateRef {
+    pub(crate) fn gate(&self, name: &str, tables: &mut Tables) -> GateRef {
         GateRef {
             name: tables.string(name),
             spec: self.spec(SpecKind::Gate, name),
@@ -120,7 +125,7 @@ impl ConditionCompiler {
     }
 }
 
-fn user_field(name: &str) -> Field {
+pub(crate) fn user_field(name: &str) -> Field {
     let lower = name.to_lowercase();
     let standard = match lower.as_str() {
         "userid" => Some(StandardField::UserId),

@@ -1,6 +1,8 @@
 //! Payload to ruleset: everything that does not depend on the user is done here, once.
 
+mod bandit;
 mod condition;
+mod mapping;
 mod operand;
 mod tables;
 
@@ -12,12 +14,15 @@ use crate::bucket::Rollout;
 use crate::error::LoadError;
 use crate::json::describe;
 use crate::ruleset::{
-    Condition, ConditionId, Format, Issue, Names, Rule, Ruleset, Source, Spec, SpecId, SpecKind,
+    Condition, ConditionId, Format, Issue, Mappings, Names, Rule, Ruleset, Source, Spec, SpecId, SpecKind,
 };
 use crate::user::{Attribute, AttributeMap, PackedUser, UserBuilder};
 use crate::wire;
+use bandit::Bandits;
 use condition::ConditionCompiler;
-use tables::{Frozen, Hasher, Tables};
+use tables::{Frozen, Tables};
+
+pub(crate) use tables::Hasher;
 
 /// What a payload turned out to be.
 #[derive(Debug)]
@@ -79,7 +84,9 @@ fn compile_v2(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
         let id = compiler.conditions.compile(&condition, &mut compiler.tables);
         keys.insert(key, id);
     }
-    compiler.compile(specs, |_, key, _| keys.get(key).copied().unwrap_or(ConditionId::DANGLING));
+    compiler.compile(top, specs, |_, key: &wire::Text<'_>, _| {
+        keys.get(key).copied().unwrap_or(ConditionId::DANGLING)
+    })?;
     compiler.finish(top, time)
 }
 
@@ -98,7 +105,7 @@ fn compile_v1(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
         specs.add(kind, named);
     }
     let mut compiler = Compiler::new(Format::V1, &specs)?;
-    compiler.compile(specs, ConditionCompiler::compile);
+    compiler.compile(top, specs, ConditionCompiler::compile)?;
     compiler.finish(top, time)
 }
 
@@ -147,6 +154,8 @@ struct Compiler {
     specs: Vec<Spec>,
     rules: Vec<Rule>,
     rule_conditions: Vec<ConditionId>,
+    mappings: Mappings,
+    bandits: Bandits,
     issues: Vec<Issue>,
 }
 
@@ -163,25 +172,26 @@ impl Compiler {
             specs: Vec::with_capacity(specs.readable.len()),
             rules: Vec::new(),
             rule_conditions: Vec::new(),
+            mappings: Mappings::default(),
+            bandits: Bandits::default(),
             issues: Vec::new(),
         })
     }
 
-    fn compile<C>(
+    fn compile<'a, C: Deserialize<'a>>(
         &mut self,
-        specs: Specs<'_, C>,
+        top: &wire::Payload<'a>,
+        specs: Specs<'a, C>,
         mut condition: impl FnMut(&mut ConditionCompiler, &C, &mut Tables) -> ConditionId,
-    ) {
+    ) -> Result<(), LoadError> {
+        self.mappings = self.compile_mappings(top, &specs, &mut condition)?;
+        let bandits = optional("cmab_configs", top.cmab_configs, "an object of CMAB configs")?;
+        self.bandits = Bandits::compile(&bandits.unwrap_or_default(), &self.conditions, &mut self.tables);
         self.issues = specs.issues;
         for (kind, name, spec) in &specs.readable {
             let first = self.rules.len() as u32;
             for rule in &spec.rules {
-                let start = self.rule_conditions.len() as u32;
-                for wire in rule.conditions.iter().flatten() {
-                    let id = condition(&mut self.conditions, wire, &mut self.tables);
-                    self.rule_conditions.push(id);
-                }
-                let rule = self.compile_rule(spec, rule, start);
+                let rule = self.compile_rule(&spec.salt, rule, &mut condition);
                 self.rules.push(rule);
             }
             let values = spec.rules.iter().map(|rule| &rule.return_value).chain([&spec.default_value]);
@@ -192,9 +202,20 @@ impl Compiler {
             let spec = self.compile_spec(*kind, name, spec, first..self.rules.len() as u32);
             self.specs.push(spec);
         }
+        Ok(())
     }
 
-    fn compile_rule<C>(&mut self, spec: &wire::Spec<'_, C>, rule: &wire::Rule<'_, C>, start: u32) -> Rule {
+    fn compile_rule<C>(
+        &mut self,
+        spec_salt: &str,
+        rule: &wire::Rule<'_, C>,
+        condition: &mut impl FnMut(&mut ConditionCompiler, &C, &mut Tables) -> ConditionId,
+    ) -> Rule {
+        let start = self.rule_conditions.len() as u32;
+        for wire in rule.conditions.iter().flatten() {
+            let id = condition(&mut self.conditions, wire, &mut self.tables);
+            self.rule_conditions.push(id);
+        }
         let pure = self.rule_conditions[start as usize..].iter().all(|&id| self.conditions.is_pure(id));
         if pure {
             // Nothing can be seen of a condition that always holds.
@@ -208,13 +229,12 @@ impl Compiler {
             }
             self.rule_conditions.truncate(kept);
         }
-        let salt = rule.salt.as_ref().unwrap_or(&rule.id);
         let value = self.tables.value(&rule.return_value);
         Rule {
             id: self.tables.string(&rule.id),
             group: rule.group_name.as_ref().map(|name| self.tables.string(name)),
             conditions: start..self.rule_conditions.len() as u32,
-            rollout: Rollout::new(rule.pass_percentage, &spec.salt, salt),
+            rollout: rollout(spec_salt, rule),
             unit: self.tables.unit(&rule.id_type),
             value,
             delegate: rule
@@ -254,6 +274,8 @@ impl Compiler {
                 .as_ref()
                 .map(|names| names.iter().map(|name| self.tables.string(name)).collect()),
             merges_rules: kind == SpecKind::Layer && spec.use_new_layer_eval.unwrap_or(false),
+            is_mapped: self.mappings.contains_key(name),
+            bandit: self.bandits.names.get(name).copied().filter(|_| kind == SpecKind::Config),
         }
     }
 
@@ -284,9 +306,14 @@ impl Compiler {
             gates: names(SpecKind::Gate),
             configs: names(SpecKind::Config),
             layers: names(SpecKind::Layer),
-            uses_time: conditions
-                .iter()
-                .any(|condition| matches!(condition, Condition::Compare { source: Source::Now, .. })),
+            uses_time: mapping::use_time(&self.mappings)
+                || conditions
+                    .iter()
+                    .any(|condition| matches!(condition, Condition::Compare { source: Source::Now, .. })),
+            uses_chance: self.bandits.use_chance(),
+            mappings: self.mappings,
+            bandits: self.bandits.bandits.into(),
+            bandit_names: self.bandits.names,
             specs: self.specs.into(),
             rules: self.rules.into(),
             rule_conditions: self.rule_conditions.into(),
@@ -319,6 +346,10 @@ fn app_id(raw: Option<&RawValue>) -> PackedUser {
     builder.begin(AttributeMap::Custom, 1);
     builder.attribute("app_id", &attribute(value));
     builder.finish().unwrap_or_default()
+}
+
+fn rollout<C>(spec_salt: &str, rule: &wire::Rule<'_, C>) -> Rollout {
+    Rollout::new(rule.pass_percentage, spec_salt, rule.salt.as_ref().unwrap_or(&rule.id))
 }
 
 fn parse_top(payload: &[u8]) -> Result<wire::Payload<'_>, LoadError> {

@@ -1,11 +1,12 @@
 //! Conditions: where their value comes from, and nested gates.
 
-use super::{Evaluator, Input, MAX_EXPOSURES, MAX_NESTED_GATES, Outcome, Remembered, TooDeep};
+use super::{Evaluator, Input, MAX_EXPOSURES, MAX_NESTED_GATES, Outcome, Remembered, Stop};
 use crate::bucket::user_bucket;
 use crate::compare::{arrays, equal, numbers, regexes, strings, times, versions};
 use crate::evaluation::{Evaluation, Reason, SecondaryExposure};
 use crate::ruleset::{
-    Condition, ConditionId, Field, GateRef, Rule, Source, SpecId, StringId, Test, Unit, UnitId,
+    CheckKind, Condition, ConditionId, ExperimentRef, Field, GateRef, Rule, Source, StringId, Test, Unit,
+    UnitId,
 };
 use crate::user::{AttributeMap, Key, StandardField};
 use crate::value::{Scratch, Value};
@@ -49,7 +50,7 @@ impl<'r> Evaluator<'r, '_> {
         Ok(())
     }
 
-    fn condition(&mut self, condition: &'r Condition, state: &mut Evaluation) -> Result<Verdict, TooDeep> {
+    fn condition(&mut self, condition: &'r Condition, state: &mut Evaluation) -> Outcome<Verdict> {
         match condition {
             Condition::Public => Ok(Some(true)),
             Condition::Unsupported => Ok(None),
@@ -68,56 +69,83 @@ impl<'r> Evaluator<'r, '_> {
             }
             Condition::Compare { source, test } => {
                 let value = match source {
-                    Source::Group(Some(experiment)) => self.group(*experiment)?,
+                    Source::Group(Some(experiment)) => self.group(experiment)?,
                     _ => self.value(source),
                 };
                 let looked_up =
                     matches!(test, Test::IdList { .. }) && value.text(&mut Scratch::new()).is_some();
                 let outcome = holds(test, value);
-                self.id_list_lookup |= looked_up;
+                state.id_list_lookup |= looked_up;
                 Ok(Some(outcome))
             }
         }
     }
 
     /// The group the user gets in an experiment. A check of its own: what it exposes is not exposed here.
-    fn group(&mut self, experiment: SpecId) -> Result<Value<'r>, TooDeep> {
-        let known = self.groups.iter().find(|(id, _)| *id == experiment);
+    fn group(&mut self, experiment: &ExperimentRef) -> Outcome<Value<'r>> {
+        let known = self.groups.iter().find(|(name, _)| *name == experiment.name);
         let group = if let Some(&(_, group)) = known {
             group
         } else {
             let gates = std::mem::take(&mut self.gates);
             let exposures = std::mem::take(&mut self.exposures);
+            let base = std::mem::take(&mut self.base);
             let memo = std::mem::take(&mut self.memo);
-            let id_list_lookup = self.id_list_lookup;
             let mut state = Evaluation::new(Reason::Recognized);
-            self.deeper(|evaluator| evaluator.spec(experiment, &mut state))?;
-            (self.gates, self.exposures, self.memo, self.id_list_lookup) =
-                (gates, exposures, memo, id_list_lookup);
-            self.groups.push((experiment, state.group));
-            state.group
+            let name = self.ruleset.string(experiment.name);
+            let outcome = self.once(CheckKind::Experiment, experiment.name, |evaluator| {
+                evaluator.deeper(|evaluator| {
+                    evaluator.named(CheckKind::Experiment, name, experiment.spec, &mut state)
+                })
+            });
+            (self.gates, self.exposures, self.base, self.memo) = (gates, exposures, base, memo);
+            let group = match outcome {
+                Err(Stop::Runaway) => return Err(Stop::Runaway),
+                Ok(true) => state.group,
+                Ok(false) | Err(Stop::TooDeep) => None,
+            };
+            self.groups.push((experiment.name, group));
+            group
         };
         Ok(group.map_or(Value::Null, |group| Value::Text(self.ruleset.string(group))))
     }
 
-    fn nested_gate(&mut self, gate: &GateRef, state: &mut Evaluation) -> Result<Verdict, TooDeep> {
-        if self.gates >= MAX_NESTED_GATES {
-            return Err(TooDeep);
+    /// Runs a step that must not come to itself.
+    pub(super) fn once<T>(
+        &mut self,
+        kind: CheckKind,
+        name: StringId,
+        step: impl FnOnce(&mut Self) -> Outcome<T>,
+    ) -> Outcome<T> {
+        if self.pending.contains(&(kind, name)) {
+            return Err(Stop::Runaway);
         }
-        let Some(id) = gate.spec else {
-            // A gate that does not exist is false and leaves no trace.
-            state.rule = StringId::EMPTY;
-            return Ok(Some(false));
-        };
-        let (passes, rule) = if let Some(known) = self.memo.iter().find(|known| known.gate == id) {
-            let (passes, rule, (from, to)) = (known.passes, known.rule, known.exposures);
+        self.pending.push((kind, name));
+        let outcome = step(self);
+        self.pending.pop();
+        outcome
+    }
+
+    fn nested_gate(&mut self, gate: &GateRef, state: &mut Evaluation) -> Outcome<Verdict> {
+        if self.gates >= MAX_NESTED_GATES {
+            return Err(Stop::TooDeep);
+        }
+        let known = self.memo.iter().position(|known| known.gate == gate.name);
+        let index = if let Some(index) = known {
+            let (from, to) = self.memo[index].exposures;
             for index in from..to {
                 self.expose(self.exposures[index]);
             }
-            (passes, rule)
+            index
         } else {
-            self.first_nested_gate(id)?
+            if !self.first_nested_gate(gate)? {
+                // A gate that does not exist is false and leaves no trace.
+                state.rule = StringId::EMPTY;
+                return Ok(Some(false));
+            }
+            self.memo.len() - 1
         };
+        let Remembered { passes, rule, mapped, id_list_lookup, .. } = self.memo[index];
         let Some(passes) = passes else {
             return Ok(None);
         };
@@ -125,22 +153,37 @@ impl<'r> Evaluator<'r, '_> {
             self.expose(SecondaryExposure { gate: gate.name, value: passes, rule });
         }
         state.rule = rule;
+        state.mapped = mapped.or(state.mapped);
+        state.id_list_lookup |= id_list_lookup;
         Ok(Some(passes))
     }
 
-    fn first_nested_gate(&mut self, id: SpecId) -> Result<(Verdict, StringId), TooDeep> {
-        let from = self.exposures.len();
+    /// Evaluates a gate and remembers it. False if there is none.
+    fn first_nested_gate(&mut self, gate: &GateRef) -> Outcome<bool> {
+        let (from, base) = (self.exposures.len(), self.base);
         let mut nested = Evaluation::new(Reason::Recognized);
+        let name = self.ruleset.string(gate.name);
+        self.base = from;
         self.gates += 1;
-        self.deeper(|evaluator| evaluator.spec(id, &mut nested))?;
+        let outcome = self.deeper(|evaluator| evaluator.named(CheckKind::Gate, name, gate.spec, &mut nested));
         self.gates -= 1;
-        let passes = if nested.reason == Reason::Unsupported { None } else { Some(nested.passes) };
-        let exposures = (from, self.exposures.len());
-        self.memo.push(Remembered { gate: id, passes, rule: nested.rule, exposures });
-        Ok((passes, nested.rule))
+        self.base = base;
+        if !outcome? {
+            return Ok(false);
+        }
+        let unsupported = nested.reason == Reason::Unsupported;
+        self.memo.push(Remembered {
+            gate: gate.name,
+            passes: if unsupported { None } else { Some(nested.passes) },
+            rule: nested.rule,
+            mapped: nested.mapped,
+            id_list_lookup: nested.id_list_lookup,
+            exposures: (from, self.exposures.len()),
+        });
+        Ok(true)
     }
 
-    fn expose(&mut self, exposure: SecondaryExposure) {
+    pub(super) fn expose(&mut self, exposure: SecondaryExposure) {
         if self.exposures.len() < MAX_EXPOSURES {
             self.exposures.push(exposure);
         }
@@ -166,7 +209,7 @@ impl<'r> Evaluator<'r, '_> {
         }
     }
 
-    fn field(&self, field: &Field) -> Value<'_> {
+    pub(super) fn field(&self, field: &Field) -> Value<'_> {
         let Input { user, global, .. } = self.input;
         let standard = field.standard.and_then(|standard| user.standard(standard));
         if let Some(text) = standard.filter(|text| !text.is_empty()) {

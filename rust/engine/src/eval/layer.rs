@@ -31,7 +31,7 @@ impl Evaluator<'_, '_> {
         // Exposures from here on belong to a delegate that is not used.
         let mut settled = self.exposures.len();
 
-        for rule in self.rules(spec) {
+        for rule in self.ruleset.rules_of(spec) {
             self.conditions(rule, state)?;
             settled = self.exposures.len();
             if state.reason == Reason::Unsupported {
@@ -47,7 +47,10 @@ impl Evaluator<'_, '_> {
                 continue;
             };
             let from = self.exposures.len() as u32;
-            self.evaluate_delegate(delegate, state)?;
+            let base = std::mem::replace(&mut self.base, self.exposures.len());
+            let outcome = self.evaluate_delegate(delegate, state);
+            self.base = base;
+            outcome?;
             if passed.is_some() || state.reason == Reason::Unsupported {
                 continue;
             }

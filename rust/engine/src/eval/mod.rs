@@ -1,12 +1,15 @@
 //! Evaluation: a pure function of ruleset, user and time.
 
+mod bandit;
 mod condition;
 mod layer;
+mod mapping;
 
 use smallvec::SmallVec;
 
 use crate::evaluation::{Evaluation, Exposures, Reason, Returned, Undelegated};
-use crate::ruleset::{CheckKind, JsonKind, Rule, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId};
+use crate::overrides::{Found, Overrides};
+use crate::ruleset::{CheckKind, JsonKind, Rule, Ruleset, Spec, SpecId, StringId, ValueId};
 use crate::user::UserView;
 
 /// How many gates may be nested below the spec that is checked. Each counts when it is named, also if it
@@ -32,50 +35,64 @@ pub struct Input<'a> {
     pub tier: Option<&'a str>,
     /// Milliseconds since the epoch. Looked at only if [`Ruleset::uses_time`].
     pub now: i64,
+    /// What the application sets itself.
+    pub overrides: Option<&'a Overrides>,
+    /// Any 64 random bits. Looked at only if [`Ruleset::uses_chance`].
+    pub random: u64,
 }
 
 impl<'a> Input<'a> {
     /// A user of an application with these attributes, and nothing else known.
     #[must_use]
     pub const fn new(user: UserView<'a>, global: UserView<'a>) -> Self {
-        Self { user, global, tier: None, now: 0 }
+        Self { user, global, tier: None, now: 0, overrides: None, random: 0 }
     }
 }
 
-/// Evaluates the spec of a name for a user.
+/// Evaluates what a name stands for, for a user.
 #[must_use]
 pub fn evaluate(ruleset: &Ruleset, kind: CheckKind, name: &str, input: &Input<'_>) -> Evaluation {
-    let Some(id) = ruleset.find(kind.specs(), name) else {
-        return Evaluation::unrecognized();
-    };
     let mut evaluator = Evaluator {
         ruleset,
         input,
         gates: 0,
         levels: 0,
         exposures: Exposures::new(),
+        base: 0,
         memo: SmallVec::new(),
         groups: SmallVec::new(),
-        id_list_lookup: false,
+        pending: SmallVec::new(),
+        attempts: 0,
     };
     let mut state = Evaluation::new(Reason::Recognized);
-    match evaluator.spec(id, &mut state) {
-        Ok(()) => evaluator.finish(id, state),
-        Err(TooDeep) => Evaluation::new(Reason::TooDeep),
+    match evaluator.named(kind, name, ruleset.find(kind.specs(), name), &mut state) {
+        Ok(true) => evaluator.finish(kind, state),
+        Ok(false) => Evaluation::unrecognized(),
+        Err(_) => Evaluation::new(Reason::TooDeep),
     }
 }
 
-/// The check as a whole fails: there is no sensible part of a cycle.
-struct TooDeep;
+/// Why an evaluation cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// More levels than there may be. Where the reference goes on without the part that failed, so does
+    /// this.
+    TooDeep,
+    /// Something depends on itself, or mappings lead nowhere: the check as a whole fails, because there
+    /// is no sensible part of it.
+    Runaway,
+}
 
-type Outcome = Result<(), TooDeep>;
+type Outcome<T = ()> = Result<T, Stop>;
 
 /// A gate that was already evaluated within this check.
 struct Remembered {
-    gate: SpecId,
+    gate: StringId,
     /// None if it is not supported.
     passes: Option<bool>,
     rule: StringId,
+    mapped: Option<StringId>,
+    id_list_lookup: bool,
     /// Its own exposures, from and to.
     exposures: (usize, usize),
 }
@@ -88,24 +105,80 @@ struct Evaluator<'r, 'u> {
     /// All that is being evaluated below it.
     levels: u32,
     exposures: Exposures,
+    /// Exposures from here on belong to the state that is being filled.
+    base: usize,
     memo: SmallVec<[Remembered; 4]>,
     /// Experiments whose group was asked for, and the group.
-    groups: SmallVec<[(SpecId, Option<StringId>); 1]>,
-    id_list_lookup: bool,
+    groups: SmallVec<[(StringId, Option<StringId>); 1]>,
+    /// What is being evaluated and must not come to itself: groups of experiments, and mappings.
+    pending: SmallVec<[(CheckKind, StringId); 4]>,
+    /// Mapping rules that were tried.
+    attempts: u32,
 }
 
-impl<'r> Evaluator<'r, '_> {
-    fn finish(self, id: SpecId, mut state: Evaluation) -> Evaluation {
+impl Evaluator<'_, '_> {
+    fn finish(self, kind: CheckKind, mut state: Evaluation) -> Evaluation {
         if state.undelegated.is_none()
-            && self.ruleset.spec(id).kind == SpecKind::Layer
+            && state.reason != Reason::Unsupported
+            && kind == CheckKind::Layer
             && !self.exposures.is_empty()
         {
             let all = self.exposures.len() as u32;
             state.undelegated = Some(Undelegated { from: all, to: all });
         }
         state.exposures = self.exposures;
-        state.id_list_lookup = self.id_list_lookup;
         state
+    }
+
+    /// Evaluates a name: what the application set, else what the name is mapped to, else the bandit, else
+    /// the spec. False if there is nothing of the name.
+    fn named(
+        &mut self,
+        kind: CheckKind,
+        name: &str,
+        id: Option<SpecId>,
+        state: &mut Evaluation,
+    ) -> Outcome<bool> {
+        let ruleset = self.ruleset;
+        if self.overridden(kind, name, state) {
+            return Ok(true);
+        }
+        let spec = id.map(|id| ruleset.spec(id));
+        let is_mapped = spec.map_or(!ruleset.mappings.is_empty(), |spec| spec.is_mapped);
+        if is_mapped && self.mapped(kind, name, state)? {
+            return Ok(true);
+        }
+        if kind == CheckKind::Experiment {
+            let bandit = spec.map_or_else(|| ruleset.bandit_names.get(name).copied(), |spec| spec.bandit);
+            if let Some(bandit) = bandit {
+                self.bandit(&ruleset.bandits[bandit.index()], state)?;
+                return Ok(true);
+            }
+        }
+        let Some(id) = id else {
+            return Ok(false);
+        };
+        self.spec(id, state)?;
+        Ok(true)
+    }
+
+    fn overridden(&self, kind: CheckKind, name: &str, state: &mut Evaluation) -> bool {
+        let input = self.input;
+        let Some(found) = input.overrides.and_then(|overrides| overrides.find(kind, name, &input.user))
+        else {
+            return false;
+        };
+        match found {
+            Found::Gate(value) => state.passes = value,
+            Found::Value(id) => state.value = Returned::One(id),
+            Found::Group(group) => {
+                let rule = self.ruleset.rule_of_group(name, group);
+                state.value = rule.map_or(Returned::Nothing, |rule| self.returned(rule.value));
+            }
+        }
+        state.rule = StringId::OVERRIDE;
+        state.is_override = true;
+        true
     }
 
     /// Fills `state`. A delegate goes on in the state of the rule that delegates, and what is left when
@@ -126,7 +199,7 @@ impl<'r> Evaluator<'r, '_> {
         if spec.merges_rules {
             return self.merged_layer(spec, state);
         }
-        for rule in self.rules(spec) {
+        for rule in self.ruleset.rules_of(spec) {
             self.conditions(rule, state)?;
             if state.reason == Reason::Unsupported {
                 return Ok(());
@@ -167,26 +240,24 @@ impl<'r> Evaluator<'r, '_> {
 
     /// Goes on in the state of the rule that delegates, but for the value, which starts anew.
     fn evaluate_delegate(&mut self, delegate: SpecId, state: &mut Evaluation) -> Outcome {
+        let spec = self.ruleset.spec(delegate);
+        let name = self.ruleset.string(spec.name);
         state.passes = false;
         state.value = Returned::Nothing;
-        self.deeper(|evaluator| evaluator.spec(delegate, state))?;
-        state.explicit = self.ruleset.spec(delegate).explicit_parameters.as_ref().map(|_| delegate);
+        self.deeper(|evaluator| evaluator.named(CheckKind::Experiment, name, Some(delegate), state))?;
+        state.explicit = spec.explicit_parameters.as_ref().map(|_| delegate);
         state.delegate = Some(delegate);
         Ok(())
     }
 
-    fn deeper(&mut self, step: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
+    fn deeper<T>(&mut self, step: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
         if self.levels >= MAX_LEVELS {
-            return Err(TooDeep);
+            return Err(Stop::TooDeep);
         }
         self.levels += 1;
         let outcome = step(self);
         self.levels -= 1;
         outcome
-    }
-
-    fn rules(&self, spec: &Spec) -> &'r [Rule] {
-        &self.ruleset.rules[spec.rules.start as usize..spec.rules.end as usize]
     }
 
     fn passes_rollout(&self, rule: &Rule) -> bool {

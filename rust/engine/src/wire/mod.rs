@@ -3,6 +3,8 @@
 //! Text is borrowed from the payload wherever it holds no escapes, and every spec stays unread JSON
 //! until it is compiled, so that a fault in one cannot spoil the others.
 
+pub(crate) mod bandit;
+pub(crate) mod mapping;
 pub(crate) mod optional;
 
 use serde::Deserialize as Derive;

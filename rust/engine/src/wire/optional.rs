@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{Map, Payload, Rule, Text};
+use super::{Map, Payload, Text};
 use crate::compile::optional;
 use crate::error::LoadError;
 
@@ -71,74 +71,6 @@ enum ParameterSource {
 }
 
 #[derive(Deserialize)]
-struct Mapping<'a> {
-    #[serde(borrow, rename = "new_config_name")]
-    _new_config_name: Text<'a>,
-    #[serde(rename = "rules")]
-    _rules: Vec<MappingRule<'a>>,
-}
-
-#[derive(Deserialize)]
-struct MappingRule<'a> {
-    #[serde(borrow, rename = "rule_name")]
-    _rule_name: Text<'a>,
-    #[serde(rename = "start_time")]
-    _start_time: Option<i64>,
-}
-
-/// A contextual multi-armed bandit.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Bandit<'a> {
-    #[serde(borrow, rename = "salt")]
-    _salt: Text<'a>,
-    #[serde(rename = "targetAppIDs")]
-    _target_app_ids: Option<Vec<Text<'a>>>,
-    #[serde(rename = "defaultValue")]
-    _default_value: Any,
-    #[serde(rename = "idType")]
-    _id_type: Text<'a>,
-    #[serde(rename = "enabled")]
-    _enabled: bool,
-    #[serde(rename = "version")]
-    _version: u32,
-    #[serde(rename = "sampleRate")]
-    _sample_rate: f64,
-    #[serde(rename = "higherIsBetter")]
-    _higher_is_better: bool,
-    #[serde(rename = "groups")]
-    _groups: Vec<BanditGroup<'a>>,
-    #[serde(rename = "config")]
-    _config: Option<Map<'a, BanditWeights<'a>>>,
-    #[serde(rename = "targetingGateName")]
-    _targeting_gate_name: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct BanditGroup<'a> {
-    #[serde(borrow, rename = "id")]
-    _id: Text<'a>,
-    #[serde(rename = "name")]
-    _name: Text<'a>,
-    #[serde(rename = "parameterValues")]
-    _parameter_values: Any,
-}
-
-#[derive(Deserialize)]
-struct BanditWeights<'a> {
-    #[serde(rename = "alpha")]
-    _alpha: f64,
-    #[serde(rename = "intercept")]
-    _intercept: f64,
-    #[serde(rename = "records")]
-    _records: f64,
-    #[serde(borrow, rename = "weightsNumerical")]
-    _numerical: Map<'a, f64>,
-    #[serde(rename = "weightsCategorical")]
-    _categorical: Map<'a, Map<'a, f64>>,
-}
-
-#[derive(Deserialize)]
 struct SessionReplay<'a> {
     #[serde(rename = "sampling_rate")]
     _sampling_rate: Option<f64>,
@@ -200,10 +132,7 @@ pub(crate) fn check(payload: &Payload<'_>) -> Result<(), LoadError> {
     is::<AnyMap<'_>>("sdk_configs", payload.sdk_configs, "an object")?;
     is::<AnyMap<'_>>("sdk_keys_to_app_ids", payload.sdk_keys_to_app_ids, "an object")?;
     is::<AnyMap<'_>>("hashed_sdk_keys_to_app_ids", payload.hashed_sdk_keys_to_app_ids, "an object")?;
-    override_rules(payload.override_rules)?;
-    is::<Map<'_, Vec<Mapping<'_>>>>("overrides", payload.overrides, "an object of arrays of mappings")?;
     is::<Map<'_, ParameterStore<'_>>>("param_stores", payload.param_stores, "an object of parameter stores")?;
-    is::<Map<'_, Bandit<'_>>>("cmab_configs", payload.cmab_configs, "an object of CMAB configs")?;
     is::<SessionReplay<'_>>("session_replay_info", payload.session_replay_info, "session replay settings")?;
     is::<AutoCapture<'_>>(
         "auto_capture_settings",
@@ -211,20 +140,6 @@ pub(crate) fn check(payload: &Payload<'_>) -> Result<(), LoadError> {
         "an object with disabled_events",
     )?;
     is::<ClientResponse>("gcir_config", payload.gcir_config, "an object with remove_default_value_gates")
-}
-
-fn override_rules(raw: Option<&RawValue>) -> Result<(), LoadError> {
-    type Rules<'a> = Map<'a, Rule<'a, Text<'a>>>;
-    let rules: Option<Rules<'_>> = optional("override_rules", raw, "an object of rules")?;
-    for (name, rule) in rules.iter().flat_map(|rules| &rules.0) {
-        if rule.conditions.is_none() {
-            return Err(LoadError::Field {
-                path: format!("override_rules.{}.conditions", &**name),
-                message: "missing or null: expected an array".to_owned(),
-            });
-        }
-    }
-    Ok(())
 }
 
 fn is<'a, T: Deserialize<'a>>(

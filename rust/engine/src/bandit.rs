@@ -1,0 +1,123 @@
+//! Contextual multi-armed bandits (CMAB): experiments that prefer the group that did best for users like
+//! this one.
+
+use hashbrown::HashMap;
+
+use crate::compile::Hasher;
+use crate::ruleset::{Field, GateRef, StringId, UnitId, ValueId};
+use crate::sha256::Prefix;
+use crate::value::{Scratch, Value};
+
+/// Explored users are those whose bucket, 0 to 9,999, is below the sample rate.
+const BUCKETS: u64 = 10_000;
+
+#[derive(Debug)]
+pub(crate) struct Bandit {
+    pub(crate) prefix: Prefix,
+    pub(crate) unit: UnitId,
+    pub(crate) id_type: StringId,
+    pub(crate) version: u32,
+    pub(crate) enabled: bool,
+    pub(crate) default_value: ValueId,
+    pub(crate) targeting: Option<GateRef>,
+    pub(crate) sample_rate: f64,
+    pub(crate) higher_is_better: bool,
+    /// False while nothing was learned yet: then every group gets the same share.
+    pub(crate) learned: bool,
+    pub(crate) arms: Box<[Arm]>,
+}
+
+/// A group.
+#[derive(Debug)]
+pub(crate) struct Arm {
+    pub(crate) rule: StringId,
+    /// The rule id of users who got the group by chance.
+    pub(crate) explore_rule: StringId,
+    pub(crate) group: StringId,
+    pub(crate) value: ValueId,
+    /// Of a random choice: the fewer records of a group there are, the more likely it is tried.
+    pub(crate) share: f64,
+    /// None if nothing is known of the group.
+    pub(crate) model: Option<Model>,
+}
+
+/// The weight of each text a field may have.
+pub(crate) type TextWeights = HashMap<Box<str>, f64, Hasher>;
+
+/// How good a group is expected to be: a sum over what is known of the user.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) base: f64,
+    pub(crate) by_text: Box<[(Field, TextWeights)]>,
+    pub(crate) by_number: Box<[(Field, f64)]>,
+}
+
+impl Model {
+    fn score<'a>(&self, field: &impl Fn(&Field) -> Value<'a>) -> f64 {
+        let mut scratch = Scratch::new();
+        let mut score = self.base;
+        for (name, weights) in &self.by_text {
+            let weight = field(name).text(&mut scratch).and_then(|text| weights.get(text));
+            score += weight.copied().unwrap_or(0.0);
+        }
+        for (name, weight) in &self.by_number {
+            score += field(name).number().map_or(0.0, |number| number * weight);
+        }
+        score
+    }
+}
+
+/// Which group a user gets, and whether by chance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    pub(crate) arm: usize,
+    pub(crate) explored: bool,
+}
+
+impl Bandit {
+    /// `random` is looked at only where the choice is left to chance. There must be an arm.
+    pub(crate) fn choose<'a>(&self, unit: &str, random: u64, field: impl Fn(&Field) -> Value<'a>) -> Choice {
+        let bucket = (self.prefix.finish(unit.as_bytes()) % BUCKETS) as f64;
+        if !self.learned {
+            let width = BUCKETS as f64 / self.arms.len() as f64;
+            // Not negative, and below the number of arms but for rounding.
+            #[allow(clippy::cast_sign_loss)]
+            let arm = ((bucket / width) as usize).min(self.arms.len() - 1);
+            return Choice { arm, explored: true };
+        }
+        let best = if bucket < self.sample_rate * BUCKETS as f64 { None } else { self.best(&field) };
+        match best {
+            Some(arm) => Choice { arm, explored: false },
+            None => Choice { arm: self.sample(random), explored: true },
+        }
+    }
+
+    /// Of equal scores the first counts.
+    fn best<'a>(&self, field: &impl Fn(&Field) -> Value<'a>) -> Option<usize> {
+        let mut best: Option<(usize, f64)> = None;
+        for (index, arm) in self.arms.iter().enumerate() {
+            let Some(model) = &arm.model else {
+                continue;
+            };
+            let score = model.score(field);
+            let better =
+                best.is_none_or(|(_, best)| if self.higher_is_better { score > best } else { score < best });
+            if better {
+                best = Some((index, score));
+            }
+        }
+        best.map(|(index, _)| index)
+    }
+
+    fn sample(&self, random: u64) -> usize {
+        let total: f64 = self.arms.iter().map(|arm| arm.share).sum();
+        let mut rest = (random >> 11) as f64 / (1u64 << 53) as f64 * total;
+        for (index, arm) in self.arms.iter().enumerate() {
+            rest -= arm.share;
+            if rest < 0.0 {
+                return index;
+            }
+        }
+        self.arms.len() - 1
+    }
+}

@@ -1,0 +1,55 @@
+//! Contextual multi-armed bandits.
+
+use super::{Evaluator, Outcome, Stop};
+use crate::bandit::Bandit;
+use crate::evaluation::{Evaluation, SecondaryExposure};
+use crate::ruleset::{CheckKind, StringId};
+use crate::value::Scratch;
+
+impl Evaluator<'_, '_> {
+    /// Fills `state`, in which the targeting gate is evaluated as well: what that leaves there and the
+    /// bandit does not set stays.
+    pub(super) fn bandit(&mut self, bandit: &Bandit, state: &mut Evaluation) -> Outcome {
+        let lets_in = if !bandit.enabled || bandit.arms.is_empty() {
+            state.rule = StringId::PRESTART;
+            false
+        } else if self.lets_in(bandit, state)? {
+            true
+        } else {
+            state.rule = StringId::TARGETING;
+            false
+        };
+        state.id_type = Some(bandit.id_type);
+        state.version = Some(bandit.version);
+        state.is_active = bandit.enabled;
+        state.passes = lets_in;
+        if !lets_in {
+            state.value = self.returned(bandit.default_value);
+            return Ok(());
+        }
+        let choice =
+            bandit.choose(self.unit_text(bandit.unit, &mut Scratch::new()), self.input.random, |field| {
+                self.field(field)
+            });
+        let arm = &bandit.arms[choice.arm];
+        state.value = self.returned(arm.value);
+        state.rule = if choice.explored { arm.explore_rule } else { arm.rule };
+        state.group = Some(arm.group);
+        Ok(())
+    }
+
+    fn lets_in(&mut self, bandit: &Bandit, state: &mut Evaluation) -> Outcome<bool> {
+        let Some(gate) = &bandit.targeting else {
+            return Ok(true);
+        };
+        let name = self.ruleset.string(gate.name);
+        let outcome = self.deeper(|evaluator| evaluator.named(CheckKind::Gate, name, gate.spec, state));
+        if outcome == Err(Stop::Runaway) {
+            return Err(Stop::Runaway);
+        }
+        if !gate.is_segment {
+            self.expose(SecondaryExposure { gate: gate.name, value: state.passes, rule: state.rule });
+        }
+        Ok(state.passes)
+    }
+}
