@@ -26,6 +26,7 @@ _T = TypeVar("_T")
 _Scalar: TypeAlias = str | int | float | bool | None
 # Lists and mappings may hold further ones; type checkers are not asked to follow.
 _Attribute: TypeAlias = _Scalar | Sequence[Any] | Mapping[str, Any]
+_OverrideKind: TypeAlias = Literal["gate", "config", "experiment", "group", "layer"]
 _User: TypeAlias = StatsigUser | str | Mapping[str, Any]
 
 @final
@@ -117,8 +118,8 @@ class EvaluationDetails:
     Attributes:
         reason: `⟨source⟩:Recognized`, `:Unrecognized` (no such spec) or `:Unsupported` (a condition is
             of a kind that is not evaluated); `Uninitialized` and `NoValues` where nothing is loaded;
-            `Error:…` where gates and delegates are nested too deeply. The source is
-            `Adapter(⟨name⟩)` or `Bootstrap`.
+            `Error:…` where gates and delegates are nested too deeply; `LocalOverride:Recognized` for
+            what the application set itself. The source is `Adapter(⟨name⟩)` or `Bootstrap`.
         lcut: When the project was last changed, in ms since the epoch; None if nothing is loaded.
         received_at: When the payload was taken, in ms since the epoch; None if nothing is loaded.
         version: The spec's version, if it has one.
@@ -397,6 +398,25 @@ class Evaluator:
         Raises:
             PayloadError: The payload cannot be used; the one in use stays.
         """
+
+    def _set_override(self, kind: _OverrideKind, name: str, value: bool | str, unit: str | None) -> None:
+        """Sets a bool for a gate, the text of a JSON object for the others, or the name of a group.
+
+        Raises:
+            ValueError: The kind is unknown, or the text is not a JSON object.
+        """
+
+    def _remove_override(
+        self, kind: Literal["gate", "config", "experiment", "layer"], name: str, unit: str | None
+    ) -> None:
+        """Removes what is set for a unit, or all that is set under the name.
+
+        Raises:
+            ValueError: The kind is unknown.
+        """
+
+    def _clear_overrides(self) -> None:
+        """Removes all that is set."""
 
     def _mark_started(self) -> None:
         """From here on checks with nothing loaded have the reason `NoValues`."""

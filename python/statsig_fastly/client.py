@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from statsig_fastly._native import Evaluator
 from statsig_fastly.adapters import Payload
 from statsig_fastly.completion import Completion
 from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError
+from statsig_fastly.local_overrides import LocalOverrides
 from statsig_fastly.options import StatsigOptions
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class SyncDetails:
     error: StatsigFastlyError | None
 
 
-class Statsig(Evaluator):
+class Statsig(LocalOverrides):
     """Answers gate checks and experiments for one Statsig project.
 
     Use it as a context manager, with or without `async`, or call `initialize` and `shutdown`:

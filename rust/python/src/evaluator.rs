@@ -4,11 +4,12 @@ use arc_swap::ArcSwapOption;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use statsig_engine::{
-    AttributeMap, CheckKind, Compiled, Evaluation, Input, PackedUser, Ruleset, SpecKind, UserBuilder,
-    compile, evaluate,
+    AttributeMap, CheckKind, Compiled, Evaluation, Input, Overrides, PackedUser, Ruleset, SpecKind,
+    UserBuilder, compile, evaluate,
 };
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::errors::{payload_error, wrong_type};
@@ -18,7 +19,8 @@ use crate::options::{
     PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
     PyLayerEvaluationOptions,
 };
-use crate::outcome::Basis;
+use crate::outcome::{Basis, Outcome};
+use crate::overrides::{Given, LocalOverrides, check_kind, override_of};
 use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
 use crate::user::with_user;
 
@@ -31,6 +33,21 @@ pub(crate) struct PyEvaluator {
     started: AtomicBool,
     environment: Option<String>,
     global: PackedUser,
+    overrides: LocalOverrides,
+}
+
+/// What checks are evaluated against while nothing is loaded, because overrides count then as well.
+static EMPTY: LazyLock<Option<Ruleset>> = LazyLock::new(|| {
+    let payload = br#"{"has_updates": true, "time": 0, "feature_gates": [], "dynamic_configs": [], "layer_configs": []}"#;
+    match compile(payload) {
+        Ok(Compiled::Ruleset(ruleset)) => Some(*ruleset),
+        _ => None,
+    }
+});
+
+/// Chance for bandits that explore: a hash with a key that is different in every process and call.
+fn random() -> u64 {
+    RandomState::new().hash_one(0)
 }
 
 fn now_ms() -> u64 {
@@ -56,6 +73,7 @@ impl PyEvaluator {
             started: AtomicBool::new(false),
             environment: environment.map(str::to_owned),
             global: builder.finish().unwrap_or_default(),
+            overrides: LocalOverrides::default(),
         })
     }
 
@@ -98,6 +116,22 @@ impl PyEvaluator {
         issues.iter().map(|issue| (kind(issue.kind), issue.name.clone(), issue.message.clone())).collect()
     }
 
+    fn _set_override(&self, kind: &str, name: &str, value: Given, unit: Option<&str>) -> PyResult<()> {
+        let (kind, value) = override_of(kind, value)?;
+        self.overrides.edit(|overrides| overrides.set(kind, name, value, unit));
+        Ok(())
+    }
+
+    fn _remove_override(&self, kind: &str, name: &str, unit: Option<&str>) -> PyResult<()> {
+        let kind = check_kind(kind)?;
+        self.overrides.edit(|overrides| overrides.remove(kind, name, unit));
+        Ok(())
+    }
+
+    fn _clear_overrides(&self) {
+        self.overrides.clear();
+    }
+
     /// True if a ruleset is loaded, so that checks have answers.
     #[getter]
     fn is_ready(&self) -> bool {
@@ -120,8 +154,9 @@ impl PyEvaluator {
     ) -> PyResult<bool> {
         check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
         let name = check_name(name)?;
-        let current = self.current.load();
-        let evaluation = self.evaluate(current.as_deref(), CheckKind::Gate, user, name)?;
+        let (current, overrides) = (self.current.load(), self.overrides.load());
+        let evaluation =
+            self.evaluate(current.as_deref(), overrides.as_deref(), CheckKind::Gate, user, name)?;
         Ok(evaluation.passes)
     }
 
@@ -134,8 +169,7 @@ impl PyEvaluator {
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyFeatureGate> {
         check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
-        let (name, basis, evaluation) = self.result(CheckKind::Gate, user, name)?;
-        Ok(PyFeatureGate::new(name, basis, evaluation))
+        Ok(PyFeatureGate::new(self.result(CheckKind::Gate, user, name)?))
     }
 
     /// The parameters a dynamic config has for the user.
@@ -147,8 +181,7 @@ impl PyEvaluator {
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyDynamicConfig> {
         check_options::<PyDynamicConfigEvaluationOptions>("DynamicConfigEvaluationOptions", options)?;
-        let (name, basis, evaluation) = self.result(CheckKind::Config, user, name)?;
-        Ok(PyDynamicConfig::new(name, basis, evaluation))
+        Ok(PyDynamicConfig::new(self.result(CheckKind::Config, user, name)?))
     }
 
     /// The user's group in an experiment, and its parameters.
@@ -160,8 +193,7 @@ impl PyEvaluator {
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyExperiment> {
         check_options::<PyExperimentEvaluationOptions>("ExperimentEvaluationOptions", options)?;
-        let (name, basis, evaluation) = self.result(CheckKind::Experiment, user, name)?;
-        Ok(PyExperiment::new(name, basis, evaluation))
+        Ok(PyExperiment::new(self.result(CheckKind::Experiment, user, name)?))
     }
 
     /// The parameters of a layer, from the experiment in it that the user is part of.
@@ -173,8 +205,7 @@ impl PyEvaluator {
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyLayer> {
         check_options::<PyLayerEvaluationOptions>("LayerEvaluationOptions", options)?;
-        let (name, basis, evaluation) = self.result(CheckKind::Layer, user, name)?;
-        Ok(PyLayer::new(name, basis, evaluation))
+        Ok(PyLayer::new(self.result(CheckKind::Layer, user, name)?))
     }
 
     /// Names of all gates, without segments and holdouts.
@@ -220,44 +251,49 @@ impl PyEvaluator {
     fn evaluate(
         &self,
         loaded: Option<&Loaded>,
+        overrides: Option<&Overrides>,
         kind: CheckKind,
         user: &Bound<'_, PyAny>,
         name: &str,
     ) -> PyResult<Evaluation> {
         with_user(user, |user| {
-            let Some(loaded) = loaded else {
+            let ruleset = match loaded {
+                Some(loaded) => Some(&loaded.ruleset),
+                None => overrides.and(EMPTY.as_ref()),
+            };
+            let Some(ruleset) = ruleset else {
                 return Evaluation::unrecognized();
             };
-            let ruleset = &loaded.ruleset;
             let input = Input {
                 tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
                 now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
+                overrides,
+                random: if ruleset.uses_chance() { random() } else { 0 },
                 ..Input::new(user, self.global.view())
             };
             evaluate(ruleset, kind, name, &input)
         })
     }
 
-    fn result(
-        &self,
-        kind: CheckKind,
-        user: &Bound<'_, PyAny>,
-        name: &Bound<'_, PyAny>,
-    ) -> PyResult<(Py<PyString>, Basis, Evaluation)> {
+    fn result(&self, kind: CheckKind, user: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<Outcome> {
         let text = check_name(name)?;
         let loaded = self.current.load_full();
-        let evaluation = self.evaluate(loaded.as_deref(), kind, user, text)?;
-        let basis = loaded.map_or_else(
-            || {
-                Basis::Nothing(if self.started.load(Ordering::Acquire) {
-                    "NoValues"
-                } else {
-                    "Uninitialized"
-                })
-            },
-            Basis::Loaded,
-        );
-        Ok((name.cast::<PyString>()?.clone().unbind(), basis, evaluation))
+        let overrides = self.overrides.load();
+        let evaluation = self.evaluate(loaded.as_deref(), overrides.as_deref(), kind, user, text)?;
+        Ok(Outcome {
+            name: name.cast::<PyString>()?.clone().unbind(),
+            basis: self.basis(loaded),
+            overrides: overrides.as_ref().filter(|_| evaluation.is_override).cloned(),
+            evaluation,
+        })
+    }
+
+    fn basis(&self, loaded: Option<Arc<Loaded>>) -> Basis {
+        match loaded {
+            Some(loaded) => Basis::Loaded(loaded),
+            None if self.started.load(Ordering::Acquire) => Basis::Nothing("NoValues"),
+            None => Basis::Nothing("Uninitialized"),
+        }
     }
 
     fn names<'py>(

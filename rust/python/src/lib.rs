@@ -7,6 +7,7 @@ mod json;
 mod loaded;
 mod options;
 mod outcome;
+mod overrides;
 mod results;
 mod user;
 

@@ -1,13 +1,17 @@
 //! What a result holds: ids and the ruleset they belong to. Python values are made when asked for.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
-use statsig_engine::{Evaluation, Reason, Returned, SecondaryExposure, StringId};
+use statsig_engine::{Evaluation, Overrides, Reason, Returned, SecondaryExposure, StringId, ValueId};
 use std::sync::Arc;
 
 use crate::errors::wrong_type;
 use crate::json;
 use crate::loaded::Loaded;
+
+/// The reason of what the application sets itself, whatever is loaded.
+const LOCAL_OVERRIDE: &str = "LocalOverride:Recognized";
 
 /// What an evaluation rests on.
 pub(crate) enum Basis {
@@ -21,6 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) name: Py<PyString>,
     pub(crate) basis: Basis,
     pub(crate) evaluation: Evaluation,
+    /// What the application sets itself, if any of the value comes from there.
+    pub(crate) overrides: Option<Arc<Overrides>>,
 }
 
 impl Outcome {
@@ -36,6 +42,10 @@ impl Outcome {
     }
 
     pub(crate) fn rule_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        if self.evaluation.rule == StringId::OVERRIDE {
+            // Also where nothing is loaded.
+            return intern!(py, "override").clone();
+        }
         self.string(py, Some(self.evaluation.rule)).unwrap_or_else(|| PyString::new(py, ""))
     }
 
@@ -46,6 +56,14 @@ impl Outcome {
     pub(crate) fn details(&self) -> PyEvaluationDetails {
         let loaded = match &self.basis {
             Basis::Loaded(loaded) => loaded,
+            Basis::Nothing(_) if self.evaluation.is_override => {
+                return PyEvaluationDetails {
+                    reason: LOCAL_OVERRIDE.to_owned(),
+                    lcut: Some(0),
+                    received_at: None,
+                    version: None,
+                };
+            }
             Basis::Nothing(reason) => {
                 return PyEvaluationDetails {
                     reason: (*reason).to_owned(),
@@ -57,6 +75,7 @@ impl Outcome {
         };
         let source = &loaded.source;
         let reason = match self.evaluation.reason {
+            _ if self.evaluation.is_override => LOCAL_OVERRIDE.to_owned(),
             Reason::Recognized if self.evaluation.id_list_lookup => {
                 format!("{source}:Recognized:IdListInMemory")
             }
@@ -73,18 +92,27 @@ impl Outcome {
         }
     }
 
+    /// A value that nobody else may change, unless it was made for this call.
+    fn shared_value<'py>(&self, py: Python<'py>, id: ValueId) -> PyResult<Bound<'py, PyDict>> {
+        if let Some(index) = id.override_index() {
+            let value = self.overrides.as_ref().and_then(|overrides| overrides.value(index));
+            return Ok(json::parse(py, value.map_or("{}", |value| value.json()))?.cast_into()?);
+        }
+        match self.loaded() {
+            Some(loaded) => Ok(loaded.value(py, id)?.clone()),
+            None => Ok(PyDict::new(py)),
+        }
+    }
+
     /// A dict of its own for every caller.
     pub(crate) fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Some(loaded) = self.loaded() else {
-            return Ok(PyDict::new(py));
-        };
         match &self.evaluation.value {
             Returned::Nothing => Ok(PyDict::new(py)),
-            Returned::One(id) => json::copy_dict(loaded.value(py, *id)?),
+            Returned::One(id) => json::copy_dict(&self.shared_value(py, *id)?),
             Returned::Merged(parts) => {
                 let merged = PyDict::new(py);
                 for (id, _) in parts {
-                    for (key, value) in loaded.value(py, *id)? {
+                    for (key, value) in self.shared_value(py, *id)? {
                         if !merged.contains(&key)? {
                             merged.set_item(key, json::copy(&value)?)?;
                         }
@@ -97,15 +125,13 @@ impl Outcome {
 
     /// A parameter as it is kept: shared, so a container has to be copied before it is handed out.
     pub(crate) fn parameter<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let (py, Some(loaded)) = (key.py(), self.loaded()) else {
-            return Ok(None);
-        };
+        let py = key.py();
         match &self.evaluation.value {
             Returned::Nothing => Ok(None),
-            Returned::One(id) => loaded.value(py, *id)?.get_item(key),
+            Returned::One(id) => self.shared_value(py, *id)?.get_item(key),
             Returned::Merged(parts) => {
                 for (id, _) in parts {
-                    if let Some(value) = loaded.value(py, *id)?.get_item(key)? {
+                    if let Some(value) = self.shared_value(py, *id)?.get_item(key)? {
                         return Ok(Some(value));
                     }
                 }

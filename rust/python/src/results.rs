@@ -3,10 +3,9 @@
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PyString};
-use statsig_engine::Evaluation;
 
 use crate::json;
-use crate::outcome::{Basis, Kind, Outcome, PyEvaluationDetails, parameter_name, represent};
+use crate::outcome::{Kind, Outcome, PyEvaluationDetails, parameter_name, represent};
 
 /// A result class: its fields, and the methods all of them have.
 macro_rules! result_class {
@@ -16,8 +15,8 @@ macro_rules! result_class {
         pub(crate) struct $rust(Outcome);
 
         impl $rust {
-            pub(crate) fn new(name: Py<PyString>, basis: Basis, evaluation: Evaluation) -> Self {
-                Self(Outcome { name, basis, evaluation })
+            pub(crate) fn new(outcome: Outcome) -> Self {
+                Self(outcome)
             }
         }
 

@@ -1,0 +1,137 @@
+"""Local overrides: values an application sets itself, for tests, demonstrations and support."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from statsig_fastly._native import Evaluator
+
+__all__ = ["LocalOverrides"]
+
+
+class LocalOverrides(Evaluator):
+    """The methods of `Statsig` that set a value and take it back.
+
+    What is set goes before whatever the payload says, also where a gate is a condition of something else
+    or an experiment is what a layer delegates to. The name need not exist. Such a result has the rule id
+    `override` and the reason `LocalOverride:Recognized`. The kinds are independent: what is set for an
+    experiment does not count when it is asked for as a dynamic config.
+
+    `id` is the unit a value is for: a user id, or any value among a user's custom ids. Without it the value
+    is for everybody who has none of their own. The user id goes before custom ids, and those before
+    everybody.
+    """
+
+    def override_gate(self, gate_name: str, value: bool, id: str | None = None) -> None:
+        """Sets what a gate is.
+
+        Raises:
+            TypeError: An argument has another type than the one named here.
+        """
+        _expect("value", value, bool)
+        self._override("gate", "gate_name", gate_name, value, id)
+
+    def override_dynamic_config(
+        self, config_name: str, value: Mapping[str, Any], id: str | None = None
+    ) -> None:
+        """Sets the parameters of a dynamic config.
+
+        Raises:
+            TypeError: An argument has another type than the one named here, or the value holds something
+                that is not JSON.
+            ValueError: The value holds a float that is not finite.
+        """
+        self._override("config", "config_name", config_name, _json(value), id)
+
+    def override_experiment(
+        self, experiment_name: str, value: Mapping[str, Any], id: str | None = None
+    ) -> None:
+        """Sets the parameters of an experiment; errors are those of `override_dynamic_config`."""
+        self._override("experiment", "experiment_name", experiment_name, _json(value), id)
+
+    def override_experiment_by_group_name(
+        self, experiment_name: str, group_name: str, id: str | None = None
+    ) -> None:
+        """Sets the parameters of an experiment to those of its first rule with this group name.
+
+        There are none while no rule has it. It takes the place of an `override_experiment` of the same
+        name and id, and the other way round.
+        """
+        _expect("group_name", group_name, str)
+        self._override("group", "experiment_name", experiment_name, group_name, id)
+
+    def override_layer(self, layer_name: str, value: Mapping[str, Any], id: str | None = None) -> None:
+        """Sets the parameters of a layer; errors are those of `override_dynamic_config`."""
+        self._override("layer", "layer_name", layer_name, _json(value), id)
+
+    def remove_gate_override(self, gate_name: str, id: str | None = None) -> None:
+        """Takes back what was set for a unit; without an id, all that was set for the gate."""
+        self._remove("gate", "gate_name", gate_name, id)
+
+    def remove_dynamic_config_override(self, config_name: str, id: str | None = None) -> None:
+        """As `remove_gate_override`, for a dynamic config."""
+        self._remove("config", "config_name", config_name, id)
+
+    def remove_experiment_override(self, experiment_name: str, id: str | None = None) -> None:
+        """As `remove_gate_override`, for an experiment, also where a group was set."""
+        self._remove("experiment", "experiment_name", experiment_name, id)
+
+    def remove_layer_override(self, layer_name: str, id: str | None = None) -> None:
+        """As `remove_gate_override`, for a layer."""
+        self._remove("layer", "layer_name", layer_name, id)
+
+    def remove_all_overrides(self) -> None:
+        """Takes back everything that was set, of every kind."""
+        self._clear_overrides()
+
+    def _override(
+        self,
+        kind: Literal["gate", "config", "experiment", "group", "layer"],
+        argument: str,
+        name: str,
+        value: bool | str,
+        id: str | None,
+    ) -> None:
+        _expect(argument, name, str)
+        _expect_id(id)
+        self._set_override(kind, name, value, id)
+
+    def _remove(
+        self,
+        kind: Literal["gate", "config", "experiment", "layer"],
+        argument: str,
+        name: str,
+        id: str | None,
+    ) -> None:
+        _expect(argument, name, str)
+        _expect_id(id)
+        self._remove_override(kind, name, id)
+
+
+def _expect(argument: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        message = f"argument '{argument}': expected {kind.__name__}, got {type(value).__name__}"
+        raise TypeError(message)
+
+
+def _expect_id(id: object) -> None:
+    if id is not None and not isinstance(id, str):
+        message = f"argument 'id': expected str or None, got {type(id).__name__}"
+        raise TypeError(message)
+
+
+def _json(value: object) -> str:
+    if not isinstance(value, Mapping):
+        message = f"argument 'value': expected a mapping, got {type(value).__name__}"
+        raise TypeError(message)
+    for key in value:
+        if not isinstance(key, str):
+            message = f"argument 'value': expected names that are str, got {type(key).__name__}"
+            raise TypeError(message)
+    try:
+        return json.dumps(dict(value), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"argument 'value': expected JSON data, but {error}"
+        raise type(error)(message) from None
