@@ -35,15 +35,19 @@ if TYPE_CHECKING:
     from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
     from statsig_fastly.adapters.memory import MemoryAdapter
+    from statsig_fastly.explain import CheckTrace, ConditionTrace, Explanation, RuleTrace
 
 __all__ = [
     "AdapterError",
+    "CheckTrace",
     "Completion",
+    "ConditionTrace",
     "DynamicConfig",
     "DynamicConfigEvaluationOptions",
     "EvaluationDetails",
     "Experiment",
     "ExperimentEvaluationOptions",
+    "Explanation",
     "FailureDetails",
     "FastlyDataAdapter",
     "FastlyTomlAdapter",
@@ -55,6 +59,7 @@ __all__ = [
     "MemoryAdapter",
     "Payload",
     "PayloadError",
+    "RuleTrace",
     "SpecAdapter",
     "Statsig",
     "StatsigFastlyError",
@@ -64,17 +69,21 @@ __all__ = [
     "__version__",
 ]
 
-# A program uses one adapter, so the others are not imported with the package.
-_ADAPTERS = {
+# Not every program uses these, so they are not imported with the package.
+_LATER = {
+    "CheckTrace": "statsig_fastly.explain",
+    "ConditionTrace": "statsig_fastly.explain",
+    "Explanation": "statsig_fastly.explain",
     "FastlyDataAdapter": "statsig_fastly.adapters.fastly_kv",
     "FastlyTomlAdapter": "statsig_fastly.adapters.fastly_toml",
     "MemoryAdapter": "statsig_fastly.adapters.memory",
+    "RuleTrace": "statsig_fastly.explain",
 }
 
 if not TYPE_CHECKING:  # or a type checker would take any name for one that exists
 
     def __getattr__(name: str) -> object:
-        module = _ADAPTERS.get(name)
+        module = _LATER.get(name)
         if module is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         import importlib

@@ -399,6 +399,19 @@ class Evaluator:
             PayloadError: The payload cannot be used; the one in use stays.
         """
 
+    def _explain(
+        self,
+        user: _User,
+        name: str,
+        kind: Literal["gate", "config", "experiment", "layer"] | None,
+        show_private: bool,
+    ) -> tuple[str, EvaluationDetails]:
+        """How a check is evaluated, as JSON, and the details of its result.
+
+        Raises:
+            ValueError: The kind is unknown.
+        """
+
     def _set_override(self, kind: _OverrideKind, name: str, value: bool | str, unit: str | None) -> None:
         """Sets a bool for a gate, the text of a JSON object for the others, or the name of a group.
 

@@ -16,11 +16,15 @@ from statsig_fastly.local_overrides import LocalOverrides
 from statsig_fastly.options import StatsigOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
+    from typing import Any
 
     from typing_extensions import Self
 
+    from statsig_fastly._native import StatsigUser
     from statsig_fastly.adapters import SpecAdapter
+    from statsig_fastly.explain import CheckKind, Explanation
 
 __all__ = ["FailureDetails", "InitializeDetails", "Statsig", "SyncDetails"]
 
@@ -197,6 +201,33 @@ class Statsig(LocalOverrides):
         if adapter is None:
             raise RuntimeError("there is no data_adapter to sync with: set StatsigOptions.data_adapter")
         return Completion.run(lambda: self._report(self._sync(adapter)), name="statsig-fastly-sync")
+
+    def explain(
+        self,
+        user: StatsigUser | str | Mapping[str, Any],
+        name: str,
+        kind: CheckKind | None = None,
+        *,
+        show_private: bool = False,
+    ) -> Explanation:
+        """Why a check comes to what it does: `print` shows every rule and condition that was looked at.
+
+        It evaluates as the check itself does, and counts as no exposure.
+
+        Args:
+            user: As for a check.
+            name: The gate, config, experiment or layer.
+            kind: What to ask for the name as. Without it, as what it is: a gate goes before a config or
+                experiment of the same name, and that before a layer.
+            show_private: True shows the values of private attributes, not only that one was used.
+
+        Raises:
+            TypeError: An argument has the wrong type.
+            ValueError: There is no such kind.
+        """
+        from statsig_fastly.explain import explanation
+
+        return explanation(*self._explain(user, name, kind, show_private))
 
     def shutdown(self) -> Completion[None]:
         """Stops. Checks go on working with the ruleset in use.

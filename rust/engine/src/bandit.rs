@@ -92,14 +92,21 @@ impl Bandit {
         }
     }
 
+    /// What each group is expected to be worth for the user, as far as anything is known of it.
+    pub(crate) fn scores<'a>(
+        &self,
+        field: impl Fn(&Field) -> Value<'a>,
+    ) -> impl Iterator<Item = Option<f64>> {
+        self.arms.iter().map(move |arm| arm.model.as_ref().map(|model| model.score(&field)))
+    }
+
     /// Of equal scores the first counts.
     fn best<'a>(&self, field: &impl Fn(&Field) -> Value<'a>) -> Option<usize> {
         let mut best: Option<(usize, f64)> = None;
-        for (index, arm) in self.arms.iter().enumerate() {
-            let Some(model) = &arm.model else {
+        for (index, score) in self.scores(field).enumerate() {
+            let Some(score) = score else {
                 continue;
             };
-            let score = model.score(field);
             let better =
                 best.is_none_or(|(_, best)| if self.higher_is_better { score > best } else { score < best });
             if better {

@@ -40,12 +40,24 @@ impl Rollout {
     }
 
     pub(crate) fn passes<'a>(&self, unit: impl FnOnce() -> &'a str) -> bool {
+        self.includes(self.bucket(unit))
+    }
+
+    /// The unit's bucket, 0 to 9,999, if it matters.
+    pub(crate) fn bucket<'a>(&self, unit: impl FnOnce() -> &'a str) -> Option<u16> {
+        match self {
+            Self::Always | Self::Never => None,
+            Self::Below { prefix, .. } => {
+                Some((prefix.finish(unit().as_bytes()) % u64::from(PASS_BUCKETS)) as u16)
+            }
+        }
+    }
+
+    pub(crate) fn includes(&self, bucket: Option<u16>) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Below { threshold, prefix } => {
-                prefix.finish(unit().as_bytes()) % u64::from(PASS_BUCKETS) < u64::from(*threshold)
-            }
+            Self::Below { threshold, .. } => bucket.is_some_and(|bucket| bucket < *threshold),
         }
     }
 }

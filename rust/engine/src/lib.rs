@@ -45,10 +45,12 @@ mod compile;
 mod error;
 mod eval;
 mod evaluation;
+mod explain;
 mod json;
 mod overrides;
 mod ruleset;
 mod sha256;
+mod trace;
 mod user;
 mod value;
 mod wire;
@@ -57,6 +59,7 @@ pub use compile::{Compiled, compile};
 pub use error::LoadError;
 pub use eval::{Input, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate};
 pub use evaluation::{Evaluation, Exposures, Reason, Returned, SecondaryExposure};
+pub use explain::explain;
 pub use overrides::{Override, OverrideValue, Overrides};
 pub use ruleset::{
     CheckKind, Format, Issue, JsonKind, JsonValue, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId,

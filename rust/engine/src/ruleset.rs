@@ -14,6 +14,7 @@ use crate::compare::numbers::Order;
 use crate::compare::strings::{Place, TextSet};
 use crate::compare::times::TimeTest;
 use crate::compare::versions::{Version, VersionTest};
+use crate::compile::Descriptions;
 use crate::sha256::Prefix;
 use crate::user::{Key, PackedUser, StandardField};
 
@@ -122,11 +123,12 @@ impl CheckKind {
 }
 
 /// How the payload was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// Arrays of specs with inline conditions.
     V1,
     /// Maps of specs and a `condition_map`.
+    #[default]
     V2,
 }
 
@@ -223,6 +225,7 @@ pub(crate) struct Rule {
     pub(crate) value: ValueId,
     pub(crate) delegate: Option<SpecId>,
     pub(crate) passes: bool,
+    pub(crate) percentage: f64,
     pub(crate) is_group: bool,
     /// No condition can add an exposure, be unsupported or mark the reason: the first that fails decides.
     pub(crate) pure: bool,
@@ -234,6 +237,15 @@ pub(crate) enum Unit {
     UserId,
     /// A custom id: the exact key, then its lower-case form where that is another one.
     Custom(Key, Option<Key>),
+}
+
+impl Unit {
+    pub(crate) fn id_type(&self) -> &str {
+        match self {
+            Self::UserId => "userID",
+            Self::Custom(exact, _) => exact.name(),
+        }
+    }
 }
 
 /// A user field, with everything its look-up needs.
@@ -379,7 +391,7 @@ impl Names {
 }
 
 /// A payload, compiled. It never changes; an update replaces it whole.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ruleset {
     pub(crate) format: Format,
     pub(crate) time: u64,
@@ -397,6 +409,7 @@ pub struct Ruleset {
     pub(crate) rules: Box<[Rule]>,
     pub(crate) rule_conditions: Box<[ConditionId]>,
     pub(crate) conditions: Box<[Condition]>,
+    pub(crate) descriptions: Descriptions,
     pub(crate) units: Box<[Unit]>,
     pub(crate) values: Box<[JsonValue]>,
     pub(crate) strings: Box<[Box<str>]>,
@@ -406,6 +419,28 @@ pub struct Ruleset {
 }
 
 impl Ruleset {
+    /// A ruleset in which there is nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { strings: StringId::PREDEFINED.iter().map(|&text| text.into()).collect(), ..Self::default() }
+    }
+
+    /// What a name is most likely asked for as. Without any spec of the name: a gate.
+    #[must_use]
+    pub fn kind_of(&self, name: &str) -> CheckKind {
+        if self.find(SpecKind::Gate, name).is_some() {
+            return CheckKind::Gate;
+        }
+        if let Some(id) = self.find(SpecKind::Config, name) {
+            let is_config = self.string(self.spec(id).entity) == "dynamic_config";
+            return if is_config { CheckKind::Config } else { CheckKind::Experiment };
+        }
+        if self.bandit_names.contains_key(name) {
+            return CheckKind::Experiment;
+        }
+        self.find(SpecKind::Layer, name).map_or(CheckKind::Gate, |_| CheckKind::Layer)
+    }
+
     /// When the project was last changed, ms since the epoch (the payload's `time`).
     #[must_use]
     pub fn time(&self) -> u64 {
@@ -498,11 +533,13 @@ impl Ruleset {
     /// The first rule of a config or experiment with this group name.
     pub(crate) fn rule_of_group(&self, name: &str, group: &str) -> Option<&Rule> {
         let spec = self.spec(self.find(SpecKind::Config, name)?);
-        self.rules_of(spec).iter().find(|rule| rule.group.is_some_and(|name| self.string(name) == group))
+        let mut rules = self.rules_of(spec).map(|(_, rule)| rule);
+        rules.find(|rule| rule.group.is_some_and(|name| self.string(name) == group))
     }
 
-    pub(crate) fn rules_of(&self, spec: &Spec) -> &[Rule] {
-        &self.rules[spec.rules.start as usize..spec.rules.end as usize]
+    /// The rules of a spec, each with its position in the table of rules.
+    pub(crate) fn rules_of(&self, spec: &Spec) -> impl Iterator<Item = (u32, &Rule)> {
+        spec.rules.clone().zip(&self.rules[spec.rules.start as usize..spec.rules.end as usize])
     }
 
     /// The parameters a spec sets itself, if it says so.

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use statsig_engine::{
     AttributeMap, CheckKind, Compiled, Evaluation, Input, Overrides, PackedUser, Ruleset, SpecKind,
-    UserBuilder, compile, evaluate,
+    UserBuilder, compile, evaluate, explain,
 };
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use crate::options::{
     PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
     PyLayerEvaluationOptions,
 };
-use crate::outcome::{Basis, Outcome};
+use crate::outcome::{Basis, Outcome, PyEvaluationDetails};
 use crate::overrides::{Given, LocalOverrides, check_kind, override_of};
 use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
 use crate::user::with_user;
@@ -36,14 +36,8 @@ pub(crate) struct PyEvaluator {
     overrides: LocalOverrides,
 }
 
-/// What checks are evaluated against while nothing is loaded, because overrides count then as well.
-static EMPTY: LazyLock<Option<Ruleset>> = LazyLock::new(|| {
-    let payload = br#"{"has_updates": true, "time": 0, "feature_gates": [], "dynamic_configs": [], "layer_configs": []}"#;
-    match compile(payload) {
-        Ok(Compiled::Ruleset(ruleset)) => Some(*ruleset),
-        _ => None,
-    }
-});
+/// What checks are evaluated against while nothing is loaded: overrides count then as well.
+static EMPTY: LazyLock<Ruleset> = LazyLock::new(Ruleset::empty);
 
 /// Chance for bandits that explore: a hash with a key that is different in every process and call.
 fn random() -> u64 {
@@ -114,6 +108,29 @@ impl PyEvaluator {
         };
         let issues = loaded.ruleset.issues();
         issues.iter().map(|issue| (kind(issue.kind), issue.name.clone(), issue.message.clone())).collect()
+    }
+
+    /// A trace as JSON, and the details of the result. Without a kind: that of the spec of the name.
+    #[pyo3(signature = (user, name, kind, show_private))]
+    fn _explain(
+        &self,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        kind: Option<&str>,
+        show_private: bool,
+    ) -> PyResult<(String, PyEvaluationDetails)> {
+        let text = check_name(name)?;
+        let (loaded, overrides) = (self.current.load_full(), self.overrides.load());
+        let kind = match kind {
+            Some(kind) => check_kind(kind)?,
+            None => loaded.as_ref().map_or(CheckKind::Gate, |loaded| loaded.ruleset.kind_of(text)),
+        };
+        let (evaluation, trace) =
+            self.with_input(loaded.as_deref(), overrides.as_deref(), user, |ruleset, input| {
+                explain(ruleset, kind, text, input, show_private)
+            })?;
+        let outcome = self.outcome(name, loaded, overrides.as_ref(), evaluation)?;
+        Ok((trace, outcome.details()))
     }
 
     fn _set_override(&self, kind: &str, name: &str, value: Given, unit: Option<&str>) -> PyResult<()> {
@@ -256,14 +273,18 @@ impl PyEvaluator {
         user: &Bound<'_, PyAny>,
         name: &str,
     ) -> PyResult<Evaluation> {
+        self.with_input(loaded, overrides, user, |ruleset, input| evaluate(ruleset, kind, name, input))
+    }
+
+    fn with_input<T>(
+        &self,
+        loaded: Option<&Loaded>,
+        overrides: Option<&Overrides>,
+        user: &Bound<'_, PyAny>,
+        step: impl FnOnce(&Ruleset, &Input<'_>) -> T,
+    ) -> PyResult<T> {
         with_user(user, |user| {
-            let ruleset = match loaded {
-                Some(loaded) => Some(&loaded.ruleset),
-                None => overrides.and(EMPTY.as_ref()),
-            };
-            let Some(ruleset) = ruleset else {
-                return Evaluation::unrecognized();
-            };
+            let ruleset = loaded.map_or_else(|| &*EMPTY, |loaded| &loaded.ruleset);
             let input = Input {
                 tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
                 now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
@@ -271,19 +292,28 @@ impl PyEvaluator {
                 random: if ruleset.uses_chance() { random() } else { 0 },
                 ..Input::new(user, self.global.view())
             };
-            evaluate(ruleset, kind, name, &input)
+            step(ruleset, &input)
         })
     }
 
     fn result(&self, kind: CheckKind, user: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<Outcome> {
         let text = check_name(name)?;
-        let loaded = self.current.load_full();
-        let overrides = self.overrides.load();
+        let (loaded, overrides) = (self.current.load_full(), self.overrides.load());
         let evaluation = self.evaluate(loaded.as_deref(), overrides.as_deref(), kind, user, text)?;
+        self.outcome(name, loaded, overrides.as_ref(), evaluation)
+    }
+
+    fn outcome(
+        &self,
+        name: &Bound<'_, PyAny>,
+        loaded: Option<Arc<Loaded>>,
+        overrides: Option<&Arc<Overrides>>,
+        evaluation: Evaluation,
+    ) -> PyResult<Outcome> {
         Ok(Outcome {
             name: name.cast::<PyString>()?.clone().unbind(),
             basis: self.basis(loaded),
-            overrides: overrides.as_ref().filter(|_| evaluation.is_override).cloned(),
+            overrides: overrides.filter(|_| evaluation.is_override).cloned(),
             evaluation,
         })
     }

@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 
+use super::description::Descriptions;
 use super::operand::compile_test;
 use super::tables::{Hasher, Tables};
 use crate::bucket::user_bucket_prefix;
@@ -19,11 +20,17 @@ pub(crate) struct ConditionCompiler {
     /// Ids by name, for each kind.
     specs: [HashMap<Box<str>, SpecId, Hasher>; 3],
     conditions: Vec<Condition>,
+    descriptions: Descriptions,
 }
 
 impl ConditionCompiler {
     pub(crate) fn new(format: Format) -> Self {
-        Self { format, specs: Default::default(), conditions: Vec::new() }
+        Self {
+            format,
+            specs: Default::default(),
+            conditions: Vec::new(),
+            descriptions: Descriptions::default(),
+        }
     }
 
     /// Makes a spec known to the conditions and rules that name it.
@@ -53,14 +60,15 @@ impl ConditionCompiler {
         }
     }
 
-    pub(crate) fn finish(self) -> Box<[Condition]> {
-        self.conditions.into()
+    pub(crate) fn finish(self) -> (Box<[Condition]>, Descriptions) {
+        (self.conditions.into(), self.descriptions)
     }
 
     pub(crate) fn compile(&mut self, condition: &wire::Condition<'_>, tables: &mut Tables) -> ConditionId {
         let compiled = self.condition(condition, tables);
         let id = ConditionId(self.conditions.len() as u32);
         self.conditions.push(compiled);
+        self.descriptions.push(condition);
         id
     }
 

@@ -2,6 +2,7 @@
 
 mod bandit;
 mod condition;
+mod description;
 mod mapping;
 mod operand;
 mod tables;
@@ -22,6 +23,7 @@ use bandit::Bandits;
 use condition::ConditionCompiler;
 use tables::{Frozen, Tables};
 
+pub(crate) use description::Descriptions;
 pub(crate) use tables::Hasher;
 
 /// What a payload turned out to be.
@@ -242,6 +244,7 @@ impl Compiler {
                 .as_ref()
                 .and_then(|name| self.conditions.spec(SpecKind::Config, name)),
             passes: !rule.return_value.is("false"),
+            percentage: rule.pass_percentage,
             is_group: rule.is_experiment_group.unwrap_or(false),
             pure,
         }
@@ -296,7 +299,7 @@ impl Compiler {
                 .collect();
             Names::new(&ids, |id| &strings[self.specs[id.index()].name.index()])
         };
-        let conditions = self.conditions.finish();
+        let (conditions, descriptions) = self.conditions.finish();
         Ok(Ruleset {
             format: self.format,
             time,
@@ -318,6 +321,7 @@ impl Compiler {
             rules: self.rules.into(),
             rule_conditions: self.rule_conditions.into(),
             conditions,
+            descriptions,
             units,
             values,
             strings,

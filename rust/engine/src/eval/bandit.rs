@@ -4,12 +4,14 @@ use super::{Evaluator, Outcome, Stop};
 use crate::bandit::Bandit;
 use crate::evaluation::{Evaluation, SecondaryExposure};
 use crate::ruleset::{CheckKind, StringId};
+use crate::trace::{Observer, Step};
 use crate::value::Scratch;
 
-impl Evaluator<'_, '_> {
+impl<O: Observer> Evaluator<'_, '_, O> {
     /// Fills `state`, in which the targeting gate is evaluated as well: what that leaves there and the
     /// bandit does not set stays.
     pub(super) fn bandit(&mut self, bandit: &Bandit, state: &mut Evaluation) -> Outcome {
+        self.tell(|| Step::Bandit);
         let lets_in = if !bandit.enabled || bandit.arms.is_empty() {
             state.rule = StringId::PRESTART;
             false
@@ -31,6 +33,10 @@ impl Evaluator<'_, '_> {
             bandit.choose(self.unit_text(bandit.unit, &mut Scratch::new()), self.input.random, |field| {
                 self.field(field)
             });
+        if O::ON {
+            let scores: Vec<_> = bandit.scores(|field| self.field(field)).collect();
+            self.observer.step(Step::Choice { choice, scores: &scores });
+        }
         let arm = &bandit.arms[choice.arm];
         state.value = self.returned(arm.value);
         state.rule = if choice.explored { arm.explore_rule } else { arm.rule };

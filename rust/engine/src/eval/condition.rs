@@ -8,13 +8,14 @@ use crate::ruleset::{
     CheckKind, Condition, ConditionId, ExperimentRef, Field, GateRef, Rule, Source, StringId, Test, Unit,
     UnitId,
 };
+use crate::trace::{Observer, Origin, Step};
 use crate::user::{AttributeMap, Key, StandardField};
 use crate::value::{Scratch, Value};
 
 /// None where a condition is not supported.
 type Verdict = Option<bool>;
 
-impl<'r> Evaluator<'r, '_> {
+impl<'r, O: Observer> Evaluator<'r, '_, O> {
     /// Leaves in `state.passes` whether every condition holds.
     ///
     /// All conditions run even after one has failed, because later ones may add exposures or turn out
@@ -22,7 +23,8 @@ impl<'r> Evaluator<'r, '_> {
     /// counts as the one before it.
     pub(super) fn conditions(&mut self, rule: &Rule, state: &mut Evaluation) -> Outcome {
         let ids = &self.ruleset.rule_conditions[rule.conditions.start as usize..rule.conditions.end as usize];
-        if rule.pure {
+        // Whoever looks on sees every condition.
+        if rule.pure && !O::ON {
             state.passes = ids.iter().all(|&id| match &self.ruleset.conditions[id.index()] {
                 Condition::Compare { source, test } => holds(test, self.value(source)),
                 // Only conditions without effects are in a pure rule, and the public ones were left out.
@@ -33,8 +35,10 @@ impl<'r> Evaluator<'r, '_> {
         let (mut all, mut last) = (true, state.passes);
         for &id in ids {
             let dangling = id == ConditionId::DANGLING;
+            self.tell(|| Step::Condition((!dangling).then_some(id)));
             let verdict =
                 if dangling { None } else { self.condition(&self.ruleset.conditions[id.index()], state)? };
+            self.tell(|| Step::Holds(verdict));
             if verdict.is_none() {
                 state.reason = Reason::Unsupported;
             }
@@ -47,6 +51,8 @@ impl<'r> Evaluator<'r, '_> {
             all &= last;
         }
         state.passes = all;
+        let supported = state.reason != Reason::Unsupported;
+        self.tell(|| Step::Matches(supported.then_some(all)));
         Ok(())
     }
 
@@ -75,6 +81,7 @@ impl<'r> Evaluator<'r, '_> {
                 let looked_up =
                     matches!(test, Test::IdList { .. }) && value.text(&mut Scratch::new()).is_some();
                 let outcome = holds(test, value);
+                self.tell(|| Step::Value(value));
                 state.id_list_lookup |= looked_up;
                 Ok(Some(outcome))
             }
@@ -132,6 +139,7 @@ impl<'r> Evaluator<'r, '_> {
         }
         let known = self.memo.iter().position(|known| known.gate == gate.name);
         let index = if let Some(index) = known {
+            self.tell_remembered(index);
             let (from, to) = self.memo[index].exposures;
             for index in from..to {
                 self.expose(self.exposures[index]);
@@ -156,6 +164,19 @@ impl<'r> Evaluator<'r, '_> {
         state.mapped = mapped.or(state.mapped);
         state.id_list_lookup |= id_list_lookup;
         Ok(Some(passes))
+    }
+
+    fn tell_remembered(&self, index: usize) {
+        if O::ON {
+            let Remembered { gate, passes, rule, .. } = self.memo[index];
+            let mut state = Evaluation::new(passes.map_or(Reason::Unsupported, |_| Reason::Recognized));
+            state.passes = passes.unwrap_or(false);
+            state.rule = rule;
+            let name = self.ruleset.string(gate);
+            self.observer.step(Step::Check { kind: CheckKind::Gate, name });
+            self.observer.step(Step::Remembered);
+            self.observer.step(Step::Done(Some(&state)));
+        }
     }
 
     /// Evaluates a gate and remembers it. False if there is none.
@@ -213,39 +234,56 @@ impl<'r> Evaluator<'r, '_> {
         let Input { user, global, .. } = self.input;
         let standard = field.standard.and_then(|standard| user.standard(standard));
         if let Some(text) = standard.filter(|text| !text.is_empty()) {
-            return Value::Text(text);
+            return self.used(&field.exact, Origin::Standard, Value::Text(text));
         }
-        let sources =
-            [(user, AttributeMap::Custom), (global, AttributeMap::Custom), (user, AttributeMap::Private)];
-        for (user, map) in sources {
+        let sources = [
+            (user, AttributeMap::Custom, Origin::Custom),
+            (global, AttributeMap::Custom, Origin::Global),
+            (user, AttributeMap::Private, Origin::Private),
+        ];
+        for (user, map, origin) in sources {
             let found = user
                 .attribute(map, &field.exact)
                 .or_else(|| field.lower.as_ref().and_then(|lower| user.attribute(map, lower)));
             if let Some(value) = found {
-                return value;
+                return self.used(&field.exact, origin, value);
             }
         }
-        field.alias.and_then(|alias| user.standard(alias)).map_or(Value::Null, Value::Text)
+        match field.alias.and_then(|alias| user.standard(alias)) {
+            Some(text) => self.used(&field.exact, Origin::Standard, Value::Text(text)),
+            None => self.used(&field.exact, Origin::Nowhere, Value::Null),
+        }
+    }
+
+    /// The value, after telling where it comes from.
+    fn used<'v>(&self, key: &Key, origin: Origin, value: Value<'v>) -> Value<'v> {
+        self.tell(|| Step::Used { name: key.name(), origin });
+        value
     }
 
     fn environment(&self, exact: &Key, lower: &str) -> Value<'_> {
         if let Some(value) = self.input.user.attribute(AttributeMap::Environment, exact) {
-            return value;
+            return self.used(exact, Origin::Environment, value);
         }
         match self.input.tier {
-            Some(tier) if lower == "tier" => Value::Text(tier),
-            _ => Value::Null,
+            Some(tier) if lower == "tier" => self.used(exact, Origin::Global, Value::Text(tier)),
+            _ => self.used(exact, Origin::Nowhere, Value::Null),
         }
     }
 
-    fn unit(&self, unit: UnitId) -> Value<'_> {
+    pub(super) fn unit(&self, unit: UnitId) -> Value<'_> {
         let user = &self.input.user;
         match &self.ruleset.units[unit.index()] {
-            Unit::UserId => user.standard(StandardField::UserId).map_or(Value::Null, Value::Text),
-            Unit::Custom(exact, lower) => user
-                .attribute(AttributeMap::CustomIds, exact)
-                .or_else(|| lower.as_ref().and_then(|lower| user.attribute(AttributeMap::CustomIds, lower)))
-                .unwrap_or(Value::Null),
+            Unit::UserId => {
+                self.tell(|| Step::Used { name: "userID", origin: Origin::Standard });
+                user.standard(StandardField::UserId).map_or(Value::Null, Value::Text)
+            }
+            Unit::Custom(exact, lower) => {
+                let id = user.attribute(AttributeMap::CustomIds, exact).or_else(|| {
+                    lower.as_ref().and_then(|lower| user.attribute(AttributeMap::CustomIds, lower))
+                });
+                self.used(exact, Origin::CustomIds, id.unwrap_or(Value::Null))
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::{Evaluator, Outcome};
 use crate::evaluation::{Evaluation, Reason, Returned, Undelegated};
 use crate::ruleset::{Spec, SpecId, StringId};
+use crate::trace::{Observer, Step};
 
 /// What the delegate that is used, if any, contributes.
 struct Used {
@@ -18,7 +19,7 @@ struct Used {
     exposures: Undelegated,
 }
 
-impl Evaluator<'_, '_> {
+impl<O: Observer> Evaluator<'_, '_, O> {
     /// Visits every rule; of a parameter that several set, the first counts.
     ///
     /// Only the first rule that passes may be a delegate whose value is used. Later delegates are
@@ -31,14 +32,15 @@ impl Evaluator<'_, '_> {
         // Exposures from here on belong to a delegate that is not used.
         let mut settled = self.exposures.len();
 
-        for rule in self.ruleset.rules_of(spec) {
+        for (index, rule) in self.ruleset.rules_of(spec) {
+            self.tell(|| Step::Rule(index));
             self.conditions(rule, state)?;
             settled = self.exposures.len();
             if state.reason == Reason::Unsupported {
                 state.undelegated = Some(undelegated(used.as_ref(), settled));
                 return Ok(());
             }
-            if !state.passes || !self.passes_rollout(rule) {
+            if !state.passes || !self.passes_rollout(&rule.rollout, rule.unit) {
                 continue;
             }
             let Some(delegate) = rule.delegate else {

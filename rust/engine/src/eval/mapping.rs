@@ -3,12 +3,13 @@
 use super::{Evaluator, Outcome, Stop};
 use crate::evaluation::{Evaluation, Reason};
 use crate::ruleset::{CheckKind, Mapping, MappingRule};
+use crate::trace::{Observer, Step};
 
 /// How many mapping rules one check tries. Mappings that lead from name to name could otherwise be
 /// followed for ever.
 const MAX_ATTEMPTS: u32 = 10_000;
 
-impl Evaluator<'_, '_> {
+impl<O: Observer> Evaluator<'_, '_, O> {
     /// True if the name is mapped to a spec for this user; `state` is then that spec's.
     ///
     /// Every rule that is tried starts `state` anew, and so does what comes after one that failed: what
@@ -27,6 +28,7 @@ impl Evaluator<'_, '_> {
                 if self.attempts > MAX_ATTEMPTS {
                     return Err(Stop::Runaway);
                 }
+                self.tell(|| Step::Mapping { to: mapping.name, rule: rule.rule });
                 if !self.takes_part(kind, rule, state)? {
                     continue;
                 }
@@ -58,9 +60,7 @@ impl Evaluator<'_, '_> {
         if !holds {
             return Ok(false);
         }
-        let mut scratch = smallvec::SmallVec::new();
-        let rollout = &mapping.rollouts[kind.specs() as usize];
-        let passes = rollout.passes(|| self.unit_text(rule.unit, &mut scratch));
+        let passes = self.passes_rollout(&mapping.rollouts[kind.specs() as usize], rule.unit);
         state.id_list_lookup = passes && id_list_lookup;
         Ok(passes)
     }

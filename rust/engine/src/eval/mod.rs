@@ -7,10 +7,13 @@ mod mapping;
 
 use smallvec::SmallVec;
 
+use crate::bucket::Rollout;
 use crate::evaluation::{Evaluation, Exposures, Reason, Returned, Undelegated};
 use crate::overrides::{Found, Overrides};
-use crate::ruleset::{CheckKind, JsonKind, Rule, Ruleset, Spec, SpecId, StringId, ValueId};
+use crate::ruleset::{CheckKind, JsonKind, Ruleset, Spec, SpecId, StringId, UnitId, ValueId};
+use crate::trace::{Nobody, Observer, Step};
 use crate::user::UserView;
+use crate::value::{Scratch, Value};
 
 /// How many gates may be nested below the spec that is checked. Each counts when it is named, also if it
 /// does not exist or was evaluated before.
@@ -52,9 +55,21 @@ impl<'a> Input<'a> {
 /// Evaluates what a name stands for, for a user.
 #[must_use]
 pub fn evaluate(ruleset: &Ruleset, kind: CheckKind, name: &str, input: &Input<'_>) -> Evaluation {
+    evaluate_observed(ruleset, kind, name, input, &Nobody)
+}
+
+/// As [`evaluate`], with somebody looking on.
+pub(crate) fn evaluate_observed<O: Observer>(
+    ruleset: &Ruleset,
+    kind: CheckKind,
+    name: &str,
+    input: &Input<'_>,
+    observer: &O,
+) -> Evaluation {
     let mut evaluator = Evaluator {
         ruleset,
         input,
+        observer,
         gates: 0,
         levels: 0,
         exposures: Exposures::new(),
@@ -97,9 +112,10 @@ struct Remembered {
     exposures: (usize, usize),
 }
 
-struct Evaluator<'r, 'u> {
+struct Evaluator<'r, 'u, O> {
     ruleset: &'r Ruleset,
     input: &'u Input<'u>,
+    observer: &'u O,
     /// Gates being evaluated below the spec that is checked.
     gates: u32,
     /// All that is being evaluated below it.
@@ -116,7 +132,7 @@ struct Evaluator<'r, 'u> {
     attempts: u32,
 }
 
-impl Evaluator<'_, '_> {
+impl<O: Observer> Evaluator<'_, '_, O> {
     fn finish(self, kind: CheckKind, mut state: Evaluation) -> Evaluation {
         if state.undelegated.is_none()
             && state.reason != Reason::Unsupported
@@ -139,8 +155,25 @@ impl Evaluator<'_, '_> {
         id: Option<SpecId>,
         state: &mut Evaluation,
     ) -> Outcome<bool> {
+        if !O::ON {
+            return self.whatever_it_is(kind, name, id, state);
+        }
+        self.observer.step(Step::Check { kind, name });
+        let outcome = self.whatever_it_is(kind, name, id, state);
+        self.observer.step(Step::Done((outcome == Ok(true)).then_some(&*state)));
+        outcome
+    }
+
+    fn whatever_it_is(
+        &mut self,
+        kind: CheckKind,
+        name: &str,
+        id: Option<SpecId>,
+        state: &mut Evaluation,
+    ) -> Outcome<bool> {
         let ruleset = self.ruleset;
         if self.overridden(kind, name, state) {
+            self.tell(|| Step::Override);
             return Ok(true);
         }
         let spec = id.map(|id| ruleset.spec(id));
@@ -160,6 +193,13 @@ impl Evaluator<'_, '_> {
         };
         self.spec(id, state)?;
         Ok(true)
+    }
+
+    /// Tells whoever looks on. A step is put together only if somebody does.
+    fn tell<'a>(&self, step: impl FnOnce() -> Step<'a>) {
+        if O::ON {
+            self.observer.step(step());
+        }
     }
 
     fn overridden(&self, kind: CheckKind, name: &str, state: &mut Evaluation) -> bool {
@@ -184,6 +224,7 @@ impl Evaluator<'_, '_> {
     /// Fills `state`. A delegate goes on in the state of the rule that delegates, and what is left when
     /// an evaluation is unsupported is returned, so this is one state and not a value per step.
     fn spec(&mut self, id: SpecId, state: &mut Evaluation) -> Outcome {
+        self.tell(|| Step::Spec(id));
         let spec = self.ruleset.spec(id);
         state.id_type = state.id_type.or(Some(spec.id_type));
         state.version = state.version.or(spec.version);
@@ -199,7 +240,8 @@ impl Evaluator<'_, '_> {
         if spec.merges_rules {
             return self.merged_layer(spec, state);
         }
-        for rule in self.ruleset.rules_of(spec) {
+        for (index, rule) in self.ruleset.rules_of(spec) {
+            self.tell(|| Step::Rule(index));
             self.conditions(rule, state)?;
             if state.reason == Reason::Unsupported {
                 return Ok(());
@@ -210,7 +252,7 @@ impl Evaluator<'_, '_> {
             if let Some(delegate) = rule.delegate {
                 return self.delegate(delegate, state);
             }
-            if self.passes_rollout(rule) {
+            if self.passes_rollout(&rule.rollout, rule.unit) {
                 state.passes = rule.passes;
                 state.value = self.returned(rule.value);
             } else {
@@ -260,9 +302,16 @@ impl Evaluator<'_, '_> {
         outcome
     }
 
-    fn passes_rollout(&self, rule: &Rule) -> bool {
-        let mut scratch = SmallVec::new();
-        rule.rollout.passes(|| self.unit_text(rule.unit, &mut scratch))
+    fn passes_rollout(&mut self, rollout: &Rollout, unit: UnitId) -> bool {
+        let mut scratch = Scratch::new();
+        if O::ON {
+            let bucket = rollout.bucket(|| self.unit_text(unit, &mut scratch));
+            let unit = bucket.map_or(Value::Null, |_| self.unit(unit));
+            let passes = rollout.includes(bucket);
+            self.observer.step(Step::Rollout { bucket, unit, passes });
+            return passes;
+        }
+        rollout.passes(|| self.unit_text(unit, &mut scratch))
     }
 
     /// Booleans and null are no value; arrays, strings and numbers are an empty object, which whoever

@@ -127,6 +127,10 @@ impl Key {
     pub(crate) fn new(name: &str) -> Self {
         Self { tag: key_tag(name), name: name.into() }
     }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// Where things are in the packed text and entries.
