@@ -52,6 +52,7 @@ mod ruleset;
 mod sha256;
 mod trace;
 mod user;
+mod user_agent;
 mod value;
 mod wire;
 
@@ -65,4 +66,5 @@ pub use ruleset::{
     CheckKind, Format, Issue, JsonKind, JsonValue, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId,
 };
 pub use user::{Attribute, AttributeMap, Layout, PackedUser, StandardField, UserBuilder, UserView};
+pub use user_agent::{UserAgent, UserAgentPart};
 pub use value::{Array, Object, Value};

@@ -17,6 +17,7 @@ use crate::compare::versions::{Version, VersionTest};
 use crate::compile::Descriptions;
 use crate::sha256::Prefix;
 use crate::user::{Key, PackedUser, StandardField};
+use crate::user_agent::UserAgentPart;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $visibility:vis $name:ident),* $(,)?) => {$(
@@ -295,10 +296,21 @@ pub(crate) struct MappingRule {
 /// Mappings by the name they are for.
 pub(crate) type Mappings = HashMap<Box<str>, Box<[Mapping]>, FixedState>;
 
+/// What is asked about the user agent.
+#[derive(Debug)]
+pub(crate) struct UserAgentField {
+    /// An attribute of the condition's own field name goes before what the user agent tells.
+    pub(crate) own: Field,
+    pub(crate) part: UserAgentPart,
+    /// Where the user agent is.
+    pub(crate) user_agent: Field,
+}
+
 /// Where the value of a condition comes from.
 #[derive(Debug)]
 pub(crate) enum Source {
     Field(Box<Field>),
+    UserAgent(Box<UserAgentField>),
     Environment { exact: Key, lower: Box<str> },
     UnitId(UnitId),
     Bucket { prefix: Box<Prefix>, unit: UnitId },

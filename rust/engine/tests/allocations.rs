@@ -93,6 +93,7 @@ fn somebody(number: u32) -> Value {
     json!({
         "userID": format!("user-{number}"), "email": "Somebody@Example.com", "country": "NZ", "appVersion": "2.10.3",
         "customIDs": {"companyID": "company-7"},
+        "userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) Version/17.5 Mobile/15E148 Safari/604.1",
         "custom": {"plan": "Pro", "age": 42, "score": 12.75, "tags": ["a", 1, true], "beta": true},
         "privateAttributes": {"secret": "s"},
     })
@@ -210,9 +211,11 @@ fn every_kind_of_comparison() {
             "company": condition("unit_id", json!({"idType": "companyID", "operator": "eq", "targetValue": "company-7"})),
             "secret": user_field("secret", "neq", json!(null)),
             "since": user_field("age", "after", json!(41_999)),
+            "system": with(user_field("os_version", "version_gte", json!("17.5")), json!({"type": "ua_based"})),
+            "browser": with(user_field("browser_name", "any", json!(["mobile safari"])), json!({"type": "ua_based"})),
         },
         "feature_gates": {"g": gate(json!([rule("all", json!([
-            "age", "age in", "score", "version", "long list", "tags", "beta", "time", "tier", "company", "secret", "since",
+            "age", "age in", "score", "version", "long list", "tags", "beta", "time", "tier", "company", "secret", "since", "system", "browser",
         ]), json!({"passPercentage": 99.99, "idType": "companyID"}))]), json!({}))},
     })));
     let [prepared, bare] = check(&project, SpecKind::Gate, "g", &somebody(1));

@@ -338,7 +338,7 @@ fn types_and_operators_that_are_not_supported() {
     let operand = json!({"field": "f", "operator": "any", "targetValue": ["x"]});
     for kind in [
         "ip_based",
-        "ua_based",
+        "UA_BASED",
         "multi_pass_gate",
         "multi_fail_gate",
         "PUBLIC",

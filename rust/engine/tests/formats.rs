@@ -171,6 +171,10 @@ fn v1_takes_types_and_operators_in_any_case() {
             "{kind} {operator}"
         );
     }
+    let phone =
+        condition("UA_Based", json!({"field": "os_name", "operator": "Any", "targetValue": ["android"]}));
+    let user_agent = json!({"userID": "u", "userAgent": "Phone (Android 14)"});
+    assert!(v1_gate(&json!([phone]), json!({})).gate("g", &user_agent).passes);
     for (kind, passes) in [("PUBLIC", true), ("Pass_Gate", true), ("FAIL_GATE", false)] {
         let outcome =
             v1_gate(&json!([condition(kind, json!({"targetValue": "on"}))]), json!({})).gate("g", &user);

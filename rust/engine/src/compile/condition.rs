@@ -8,8 +8,10 @@ use super::tables::{Hasher, Tables};
 use crate::bucket::user_bucket_prefix;
 use crate::ruleset::{
     Condition, ConditionId, ExperimentRef, Field, Format, GateRef, Source, SpecId, SpecKind, Test,
+    UserAgentField,
 };
 use crate::user::{Key, StandardField};
+use crate::user_agent::UserAgentPart;
 use crate::wire::{self, Target};
 
 /// Gates whose name starts so are not listed as secondary exposures.
@@ -96,6 +98,7 @@ impl ConditionCompiler {
                 return Condition::AnyGate { gates, expected: kind == "multi_pass_gate" };
             }
             "user_field" => field.map_or(Source::Nothing, |name| Source::Field(Box::new(user_field(name)))),
+            "ua_based" => field.map_or(Source::Nothing, user_agent_field),
             "environment_field" => field.map_or(Source::Nothing, |name| Source::Environment {
                 exact: Key::new(name),
                 lower: name.to_lowercase().into(),
@@ -130,6 +133,16 @@ impl ConditionCompiler {
             spec: self.spec(SpecKind::Gate, name),
             is_segment: name.starts_with(SEGMENT_PREFIX),
         }
+    }
+}
+
+fn user_agent_field(name: &str) -> Source {
+    match UserAgentPart::of_field(name) {
+        Some(part) => {
+            let (own, user_agent) = (user_field(name), user_field("userAgent"));
+            Source::UserAgent(Box::new(UserAgentField { own, part, user_agent }))
+        }
+        None => Source::Field(Box::new(user_field(name))),
     }
 }
 

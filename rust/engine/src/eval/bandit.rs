@@ -5,7 +5,7 @@ use crate::bandit::Bandit;
 use crate::evaluation::{Evaluation, SecondaryExposure};
 use crate::ruleset::{CheckKind, StringId};
 use crate::trace::{Observer, Step};
-use crate::value::Scratch;
+use crate::value::{Scratch, Value};
 
 impl<O: Observer> Evaluator<'_, '_, O> {
     /// Fills `state`, in which the targeting gate is evaluated as well: what that leaves there and the
@@ -31,10 +31,10 @@ impl<O: Observer> Evaluator<'_, '_, O> {
         }
         let choice =
             bandit.choose(self.unit_text(bandit.unit, &mut Scratch::new()), self.input.random, |field| {
-                self.field(field)
+                self.field(field).unwrap_or(Value::Null)
             });
         if O::ON {
-            let scores: Vec<_> = bandit.scores(|field| self.field(field)).collect();
+            let scores: Vec<_> = bandit.scores(|field| self.field(field).unwrap_or(Value::Null)).collect();
             self.observer.step(Step::Choice { choice, scores: &scores });
         }
         let arm = &bandit.arms[choice.arm];

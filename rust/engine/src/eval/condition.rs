@@ -15,7 +15,7 @@ use crate::value::{Scratch, Value};
 /// None where a condition is not supported.
 type Verdict = Option<bool>;
 
-impl<'r, O: Observer> Evaluator<'r, '_, O> {
+impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
     /// Leaves in `state.passes` whether every condition holds.
     ///
     /// All conditions run even after one has failed, because later ones may add exposures or turn out
@@ -212,7 +212,8 @@ impl<'r, O: Observer> Evaluator<'r, '_, O> {
 
     fn value(&self, source: &'r Source) -> Value<'_> {
         match source {
-            Source::Field(field) => self.field(field),
+            Source::Field(field) => self.field(field).unwrap_or(Value::Null),
+            Source::UserAgent(field) => self.user_agent(field),
             Source::Environment { exact, lower } => self.environment(exact, lower),
             Source::UnitId(unit) => self.unit(*unit),
             Source::Bucket { prefix, unit } => {
@@ -230,11 +231,12 @@ impl<'r, O: Observer> Evaluator<'r, '_, O> {
         }
     }
 
-    pub(super) fn field(&self, field: &Field) -> Value<'_> {
+    /// None where nothing has that name, which an attribute that is null has.
+    pub(super) fn field(&self, field: &Field) -> Option<Value<'u>> {
         let Input { user, global, .. } = self.input;
         let standard = field.standard.and_then(|standard| user.standard(standard));
         if let Some(text) = standard.filter(|text| !text.is_empty()) {
-            return self.used(&field.exact, Origin::Standard, Value::Text(text));
+            return Some(self.used(&field.exact, Origin::Standard, Value::Text(text)));
         }
         let sources = [
             (user, AttributeMap::Custom, Origin::Custom),
@@ -246,17 +248,16 @@ impl<'r, O: Observer> Evaluator<'r, '_, O> {
                 .attribute(map, &field.exact)
                 .or_else(|| field.lower.as_ref().and_then(|lower| user.attribute(map, lower)));
             if let Some(value) = found {
-                return self.used(&field.exact, origin, value);
+                return Some(self.used(&field.exact, origin, value));
             }
         }
-        match field.alias.and_then(|alias| user.standard(alias)) {
-            Some(text) => self.used(&field.exact, Origin::Standard, Value::Text(text)),
-            None => self.used(&field.exact, Origin::Nowhere, Value::Null),
-        }
+        let alias = field.alias.and_then(|alias| user.standard(alias));
+        let origin = alias.map_or(Origin::Nowhere, |_| Origin::Standard);
+        self.used(&field.exact, origin, alias.map(Value::Text))
     }
 
     /// The value, after telling where it comes from.
-    fn used<'v>(&self, key: &Key, origin: Origin, value: Value<'v>) -> Value<'v> {
+    fn used<V>(&self, key: &Key, origin: Origin, value: V) -> V {
         self.tell(|| Step::Used { name: key.name(), origin });
         value
     }

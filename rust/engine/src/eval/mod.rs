@@ -4,8 +4,10 @@ mod bandit;
 mod condition;
 mod layer;
 mod mapping;
+mod user_agent;
 
 use smallvec::SmallVec;
+use std::cell::OnceCell;
 
 use crate::bucket::Rollout;
 use crate::evaluation::{Evaluation, Exposures, Reason, Returned, Undelegated};
@@ -13,6 +15,7 @@ use crate::overrides::{Found, Overrides};
 use crate::ruleset::{CheckKind, JsonKind, Ruleset, Spec, SpecId, StringId, UnitId, ValueId};
 use crate::trace::{Nobody, Observer, Step};
 use crate::user::UserView;
+use crate::user_agent::UserAgent;
 use crate::value::{Scratch, Value};
 
 /// How many gates may be nested below the spec that is checked. Each counts when it is named, also if it
@@ -78,6 +81,7 @@ pub(crate) fn evaluate_observed<O: Observer>(
         groups: SmallVec::new(),
         pending: SmallVec::new(),
         attempts: 0,
+        user_agent: OnceCell::new(),
     };
     let mut state = Evaluation::new(Reason::Recognized);
     match evaluator.named(kind, name, ruleset.find(kind.specs(), name), &mut state) {
@@ -130,6 +134,8 @@ struct Evaluator<'r, 'u, O> {
     pending: SmallVec<[(CheckKind, StringId); 4]>,
     /// Mapping rules that were tried.
     attempts: u32,
+    /// Read when the first condition asks for it; None within if there is none to read.
+    user_agent: OnceCell<Option<UserAgent<'u>>>,
 }
 
 impl<O: Observer> Evaluator<'_, '_, O> {
