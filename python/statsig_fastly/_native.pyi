@@ -18,6 +18,7 @@ __all__ = [
     "LayerEvaluationOptions",
     "StatsigUser",
     "__version__",
+    "parse_user_agent",
 ]
 
 __version__: str
@@ -436,3 +437,11 @@ class Evaluator:
 
     def _issues(self) -> list[tuple[Literal["gate", "config", "layer"], str, str]]:
         """Faults of the payload in use, such as specs left out: kind and name of the spec, fault."""
+
+def parse_user_agent(user_agent: str, /) -> tuple[str, str, str, str] | None:
+    """What `ua_based` conditions see in a user agent, which is what the official core's built-in parser sees.
+
+    Returns:
+        `os_name`, `os_version`, `browser_name` and `browser_version`: names are `Other` and versions `0.0.0`
+        where the text does not tell. None if it is longer than 1000 bytes: then all four are null.
+    """

@@ -10,6 +10,7 @@ mod outcome;
 mod overrides;
 mod results;
 mod user;
+mod user_agent;
 
 use pyo3::prelude::*;
 
@@ -28,6 +29,8 @@ mod _native {
     use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
     #[pymodule_export]
     use crate::user::PyStatsigUser;
+    #[pymodule_export]
+    use crate::user_agent::parse_user_agent;
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
