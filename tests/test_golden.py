@@ -18,8 +18,8 @@ EVALUATIONS: Final = ("gate", "config", "experiment", "layer")
 # What is left out, and why. Each entry goes when the feature comes.
 LATER_GROUPS: Final = {
     "segment_list": "ID lists are not read yet",
-    "ua_ip": "ua_based and ip_based conditions are not evaluated yet",
 }
+LATER_ROWS: Final = {("ua_ip", "ip"): "ip_based conditions are not evaluated yet"}
 LATER_SCENARIOS: Final = {
     "app_filter_appid_key": "client-initialize response",
     "app_filter_appid_nokey": "client-initialize response",
@@ -85,6 +85,8 @@ def test_condition_matrix_gives_the_recorded_outcomes() -> None:
         with our_engine(body, options.get("environment"), options.get("global_custom_fields")) as statsig:
             rows = zip(case["labels"], case["checks"], case["results"], strict=True)
             for label, check, result in rows:
+                if (group, label.partition(" ")[0]) in LATER_ROWS:
+                    continue
                 ours = our_answer(statsig, "gate", check["name"], check["user"])
                 # Where recording it made the official core panic, false is the answer to give.
                 expected = (result.get("value", False), "Unsupported" in (result.get("reason") or ""))
