@@ -44,7 +44,7 @@ pub(super) struct Words<'a> {
 impl<'a> Words<'a> {
     pub(super) fn read(text: &'a str) -> Self {
         let mut seen = Self::default();
-        let mut rest = text.split([' ', ';']).map(bare);
+        let mut rest = text.split(|character| matches!(character, ' ' | ';')).map(bare);
         let mut window = [rest.next(), rest.next(), rest.next(), rest.next()];
         while window[0].is_some() {
             let read = seen.word(window.map(Option::unwrap_or_default));
@@ -189,7 +189,7 @@ impl<'a> Words<'a> {
                 self.huawei = true;
                 self.product(name, version);
             }
-            _ if ["Bot", "bot", "Crawler", "crawler"].iter().any(|word| name.contains(word)) => {
+            _ if has(name, [b"Bot", b"bot"]) || has(name, [b"Crawler", b"crawler"]) => {
                 self.robot(name, version);
             }
             "Mobile" => {
@@ -204,7 +204,7 @@ impl<'a> Words<'a> {
                 self.cfnetwork = true;
                 self.ios = true;
             }
-            _ if version.is_some_and(|version| version.contains("crawler")) => self.crawler = true,
+            _ if version.is_some_and(|version| has(version, [b"crawler"])) => self.crawler = true,
             "OculusBrowser" => self.os = Some(Product::unversioned("Android")),
             _ => self.product(name, version),
         }
@@ -343,7 +343,16 @@ impl<'a> Words<'a> {
     }
 }
 
-/// A word without the punctuation around it.
+/// True if one of `parts` is in the text. For texts this short it costs more to prepare a search than to search.
+fn has<const LENGTH: usize, const COUNT: usize>(text: &str, parts: [&[u8; LENGTH]; COUNT]) -> bool {
+    text.as_bytes().windows(LENGTH).any(|window| parts.iter().any(|part| window == *part))
+}
+
+/// A word without the punctuation around it, all of which is ASCII.
 fn bare(word: &str) -> &str {
-    word.trim_matches(['(', ')', ';', ',', '+', '_', '"'])
+    let around = |byte: &u8| matches!(byte, b'(' | b')' | b';' | b',' | b'+' | b'_' | b'"');
+    let bytes = word.as_bytes();
+    let start = bytes.iter().position(|byte| !around(byte)).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(|byte| !around(byte)).map_or(start, |last| last + 1);
+    &word[start..end]
 }
