@@ -44,7 +44,7 @@ pub(super) struct Words<'a> {
 impl<'a> Words<'a> {
     pub(super) fn read(text: &'a str) -> Self {
         let mut seen = Self::default();
-        let mut rest = text.split(|character| matches!(character, ' ' | ';')).map(bare);
+        let mut rest = text.split([' ', ';']).map(bare);
         let mut window = [rest.next(), rest.next(), rest.next(), rest.next()];
         while window[0].is_some() {
             let read = seen.word(window.map(Option::unwrap_or_default));
