@@ -174,6 +174,21 @@ class Reference:
             is_experiment_active=kind == "experiment" and raw.get("isExperimentActive", False),
         )
 
+    def client_response(
+        self,
+        user: StatsigUser | Mapping[str, Any],
+        hash_name: str | None = None,
+        client_sdk_key: str | None = None,
+        include_local_overrides: bool | None = None,
+    ) -> str:
+        """The JSON text a client SDK starts from."""
+        if not isinstance(user, StatsigUser):
+            user = reference_user(user)
+        response = self._core.get_client_initialize_response(
+            user, hash_name, client_sdk_key, include_local_overrides
+        )
+        return str(response)
+
     def close(self) -> None:
         """Stops the core's threads."""
         self._core.shutdown().wait()

@@ -49,6 +49,12 @@ def test_call(benchmark: Any, statsig: Statsig, case: str) -> None:
     benchmark(CASES[case], statsig)
 
 
+@pytest.mark.parametrize("hash_name", ["djb2", "sha256", "none"])
+def test_client_response(benchmark: Any, statsig: Statsig, hash_name: str) -> None:
+    benchmark.group = "response for a client SDK"
+    benchmark(statsig.get_client_initialize_response, USER, hash_name)
+
+
 def test_load(benchmark: Any, statsig: Statsig) -> None:
     benchmark.group = f"load {len(PAYLOAD):,} bytes"
     benchmark(statsig._load, PAYLOAD, "bench")

@@ -378,6 +378,27 @@ class Evaluator:
     def get_layer(self, user: _User, name: str, options: LayerEvaluationOptions | None = None) -> Layer:
         """The parameters of a layer, from the experiment in it that the user is part of."""
 
+    def get_client_initialize_response(
+        self,
+        user: _User,
+        hash: str | None = None,  # noqa: A002 - the official name
+        client_sdk_key: str | None = None,
+        include_local_overrides: bool | None = None,
+    ) -> str:
+        """What a client SDK starts from: everything the user gets, as JSON.
+
+        It holds the user's attributes, but of the private ones only a hash over all of them, and no
+        segments and holdouts. Nothing in it counts as an exposure. While nothing is loaded it is a response
+        without specs. If a spec is nested too deeply, the whole response says `"has_updates": false`.
+
+        Args:
+            user: Whom it is for.
+            hash: How names are written: `"sha256"`, `"none"`, and anything else for `"djb2"`.
+            client_sdk_key: The client SDK's own key. What the project does not have for that key's app
+                is left out.
+            include_local_overrides: Nothing depends on it yet.
+        """
+
     def get_feature_gate_list(self) -> list[str]:
         """Names of all gates, without segments and holdouts."""
 

@@ -25,6 +25,8 @@ pub(crate) struct Bandit {
     /// False while nothing was learned yet: then every group gets the same share.
     pub(crate) learned: bool,
     pub(crate) arms: Box<[Arm]>,
+    /// The apps whose client SDKs are told about it.
+    pub(crate) target_apps: Box<[StringId]>,
 }
 
 /// A group.

@@ -6,7 +6,7 @@ use crate::overrides::Overrides;
 use crate::ruleset::{Ruleset, SpecId, StringId, ValueId};
 
 /// A nested gate that was met on the way, in the order met; duplicates are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SecondaryExposure {
     /// Name of the gate.
     pub gate: StringId,
@@ -36,9 +36,9 @@ pub enum Reason {
 /// A config or layer value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Returned {
-    /// No value: unknown, unsupported, or the value is a boolean or null.
+    /// No value: unknown or unsupported.
     Nothing,
-    /// One value.
+    /// One value. What is not an object is an empty one as the value of a config or layer.
     One(ValueId),
     /// The values of several rules, each with the id of the rule that owns it: of a parameter in more
     /// than one, the first counts.

@@ -1,12 +1,19 @@
 //! The little JSON that is neither payload nor result: writing strings, checking objects.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::wire::{Map, Text};
 
 /// Appends `text` as a JSON string.
 pub(crate) fn write_json_string(out: &mut String, text: &str) {
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     // Writing a string to memory cannot fail.
     if let Ok(json) = serde_json::to_string(text) {
         out.push_str(&json);
@@ -44,6 +51,13 @@ pub(crate) fn write_json(out: &mut String, value: &serde_json::Value) {
     }
 }
 
+/// Appends the name of a member that is not the first. It must need no escapes.
+pub(crate) fn write_next_name(out: &mut String, name: &str) {
+    out.push_str(",\"");
+    out.push_str(name);
+    out.push_str("\":");
+}
+
 /// Appends items between brackets, separated by commas.
 pub(crate) fn write_list<I: IntoIterator>(
     out: &mut String,
@@ -61,17 +75,39 @@ pub(crate) fn write_list<I: IntoIterator>(
     out.push(brackets[1]);
 }
 
-/// Names of a JSON object's members.
+/// A JSON object with numbers as the reference has them, and the names of its members.
 ///
 /// Skipping over raw JSON leaves escapes and numbers unread, so that an unpaired surrogate or `1e999`
 /// would only be found when a value is used. This reads every token.
-pub(crate) fn member_names(json: &str) -> Result<Vec<Text<'_>>, serde_json::Error> {
-    serde_json::from_str::<Map<'_, Checked>>(json)
-        .map(|members| members.0.into_iter().map(|(name, Checked)| name).collect())
+pub(crate) fn members(json: &str) -> Result<(Cow<'_, str>, Vec<Text<'_>>), serde_json::Error> {
+    let members: Map<'_, Checked> = serde_json::from_str(json)?;
+    if members.0.iter().all(|(_, checked)| checked.exact) {
+        return Ok((Cow::Borrowed(json), members.0.into_iter().map(|(name, _)| name).collect()));
+    }
+    let value: serde_json::Value = serde_json::from_str(json)?;
+    let names = value.as_object().into_iter().flat_map(serde_json::Map::keys);
+    Ok((Cow::Owned(written(&value)), names.map(|name| Text(Cow::Owned(name.clone()))).collect()))
 }
 
-/// Reads any JSON value and keeps nothing.
-pub(crate) struct Checked;
+/// Any JSON value with numbers as the reference has them.
+pub(crate) fn normal(json: &str) -> Result<Cow<'_, str>, serde_json::Error> {
+    if serde_json::from_str::<Checked>(json)?.exact {
+        return Ok(Cow::Borrowed(json));
+    }
+    serde_json::from_str(json).map(|value| Cow::Owned(written(&value)))
+}
+
+fn written(value: &serde_json::Value) -> String {
+    let mut json = String::new();
+    write_json(&mut json, value);
+    json
+}
+
+/// A JSON value of which nothing is kept.
+struct Checked {
+    /// False if a number reads as an integer but is a float to the reference: `-0`, or one beyond 64 bits.
+    exact: bool,
+}
 
 impl<'de> Deserialize<'de> for Checked {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -81,6 +117,8 @@ impl<'de> Deserialize<'de> for Checked {
 
 struct CheckedVisitor;
 
+const EXACT: Checked = Checked { exact: true };
+
 impl<'de> Visitor<'de> for CheckedVisitor {
     type Value = Checked;
 
@@ -89,39 +127,45 @@ impl<'de> Visitor<'de> for CheckedVisitor {
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
-        Ok(Checked)
+        Ok(EXACT)
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
-        Ok(Checked)
+        Ok(EXACT)
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
-        Ok(Checked)
+        Ok(EXACT)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Checked, E> {
-        Ok(Checked)
+    fn visit_f64<E>(self, value: f64) -> Result<Checked, E> {
+        const BEYOND_INTEGERS: f64 = 9_223_372_036_854_775_808.0;
+        let negative_zero = value == 0.0 && value.is_sign_negative();
+        Ok(Checked { exact: !negative_zero && value.abs() < BEYOND_INTEGERS })
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Checked, E> {
-        Ok(Checked)
+        Ok(EXACT)
     }
 
     fn visit_unit<E>(self) -> Result<Checked, E> {
-        Ok(Checked)
+        Ok(EXACT)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Checked, A::Error> {
-        while seq.next_element::<Checked>()?.is_some() {}
-        Ok(Checked)
+        let mut exact = true;
+        while let Some(element) = seq.next_element::<Checked>()? {
+            exact &= element.exact;
+        }
+        Ok(Checked { exact })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
+        let mut exact = true;
         while map.next_key::<Checked>()?.is_some() {
-            map.next_value::<Checked>()?;
+            exact &= map.next_value::<Checked>()?.exact;
         }
-        Ok(Checked)
+        Ok(Checked { exact })
     }
 }
 

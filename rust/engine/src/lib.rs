@@ -40,6 +40,7 @@
 
 mod bandit;
 mod bucket;
+mod client;
 mod compare;
 mod compile;
 mod error;
@@ -48,6 +49,7 @@ mod evaluation;
 mod explain;
 mod json;
 mod overrides;
+mod response;
 mod ruleset;
 mod sha256;
 mod trace;
@@ -62,6 +64,7 @@ pub use eval::{Input, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate};
 pub use evaluation::{Evaluation, Exposures, Reason, Returned, SecondaryExposure};
 pub use explain::explain;
 pub use overrides::{Override, OverrideValue, Overrides};
+pub use response::{NameHash, ResponseOptions, SdkInfo, client_response};
 pub use ruleset::{
     CheckKind, Format, Issue, JsonKind, JsonValue, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId,
 };

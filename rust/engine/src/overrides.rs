@@ -4,7 +4,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::sync::Arc;
 
-use crate::json::member_names;
+use crate::json::members;
 use crate::ruleset::{CheckKind, ValueId};
 use crate::user::{AttributeMap, StandardField, UserView};
 use crate::value::Scratch;
@@ -55,8 +55,8 @@ impl OverrideValue {
     ///
     /// What is wrong with the text, if it is not a JSON object.
     pub fn new(json: &str) -> Result<Self, String> {
-        let keys = member_names(json).map_err(|error| error.to_string())?;
-        Ok(Self { json: json.into(), keys: keys.iter().map(|key| (**key).into()).collect() })
+        let (json, keys) = members(json).map_err(|error| error.to_string())?;
+        Ok(Self { json: (*json).into(), keys: keys.iter().map(|key| (**key).into()).collect() })
     }
 
     /// The JSON object.

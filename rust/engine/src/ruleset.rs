@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::bandit::Bandit;
 use crate::bucket::Rollout;
+use crate::client::Client;
 use crate::compare::arrays::ArrayTest;
 use crate::compare::equal::EqualOperand;
 use crate::compare::numbers::Order;
@@ -16,8 +17,9 @@ use crate::compare::times::TimeTest;
 use crate::compare::versions::{Version, VersionTest};
 use crate::compile::Descriptions;
 use crate::sha256::Prefix;
-use crate::user::{Key, PackedUser, StandardField};
+use crate::user::{AttributeMap, Key, PackedUser, StandardField};
 use crate::user_agent::UserAgentPart;
+use crate::value::Value;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $visibility:vis $name:ident),* $(,)?) => {$(
@@ -142,9 +144,9 @@ pub enum JsonKind {
     False,
     /// `null`
     Null,
-    /// An object: the only kind that is a config value as it stands.
+    /// An object: the only kind that is a config value.
     Object,
-    /// An array, string or number: an empty object as a config value.
+    /// An array, string or number.
     Other,
 }
 
@@ -164,7 +166,7 @@ impl JsonValue {
         self.kind
     }
 
-    /// The JSON text as it stands in the payload.
+    /// The JSON text of the payload. Numbers that only a float can hold are written as one.
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
@@ -193,6 +195,8 @@ pub struct Spec {
     pub(crate) is_mapped: bool,
     /// The bandit that takes its place when it is asked for as an experiment.
     pub(crate) bandit: Option<BanditId>,
+    /// The apps whose client SDKs are told about it.
+    pub(crate) target_apps: Box<[StringId]>,
 }
 
 impl Spec {
@@ -411,6 +415,7 @@ pub struct Ruleset {
     pub(crate) default_environment: Option<Box<str>>,
     /// The app id as a user attribute, so that any JSON works as a value.
     pub(crate) app_id: PackedUser,
+    pub(crate) client: Client,
     pub(crate) gates: Names,
     pub(crate) configs: Names,
     pub(crate) layers: Names,
@@ -475,6 +480,11 @@ impl Ruleset {
     #[must_use]
     pub fn default_environment(&self) -> Option<&str> {
         self.default_environment.as_deref()
+    }
+
+    /// The app the project is for, as `target_app` conditions see it; null if the payload names none.
+    pub(crate) fn app_id(&self) -> Value<'_> {
+        self.app_id.view().attributes(AttributeMap::Custom).next().map_or(Value::Null, |(_, id)| id)
     }
 
     /// Faults that did not reject the payload, such as in specs that were left out.

@@ -1,9 +1,9 @@
 //! One-shot SHA-256 over short messages, without allocation.
 //!
-//! Bytes come in, the first eight bytes of the digest go out as a big-endian number: that is all
-//! bucketing uses. A [`Prefix`] keeps the state after the constant part of a message, so that a
+//! Of most digests the first eight bytes are wanted, as a big-endian number: that is all bucketing uses. A [`Prefix`] keeps the state after the constant part of a message, so that a
 //! check only hashes what depends on the user.
 
+use sha2::Digest;
 use sha2::block_api::compress256;
 
 const BLOCK: usize = 64;
@@ -11,6 +11,11 @@ const BLOCK: usize = 64;
 const PADDING: usize = 9;
 const INITIAL_STATE: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// The whole digest.
+pub(crate) fn digest(message: &[u8]) -> [u8; 32] {
+    sha2::Sha256::digest(message).into()
+}
 
 /// The constant start of a message: whole blocks already hashed, the rest kept as bytes.
 #[derive(Clone, Debug)]

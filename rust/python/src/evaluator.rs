@@ -5,13 +5,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use statsig_engine::{
     AttributeMap, CheckKind, Compiled, Evaluation, Input, Overrides, PackedUser, Ruleset, SpecKind,
-    UserBuilder, compile, evaluate, explain,
+    UserBuilder, UserView, client_response, compile, evaluate, explain,
 };
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::chance::random;
 use crate::errors::{payload_error, wrong_type};
 use crate::extract::{Place, fill_map, text};
 use crate::loaded::Loaded;
@@ -21,6 +21,7 @@ use crate::options::{
 };
 use crate::outcome::{Basis, Outcome, PyEvaluationDetails};
 use crate::overrides::{Given, LocalOverrides, check_kind, override_of};
+use crate::response::{self, Wanted};
 use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
 use crate::user::with_user;
 
@@ -34,15 +35,11 @@ pub(crate) struct PyEvaluator {
     environment: Option<String>,
     global: PackedUser,
     overrides: LocalOverrides,
+    session: String,
 }
 
 /// What checks are evaluated against while nothing is loaded: overrides count then as well.
 static EMPTY: LazyLock<Ruleset> = LazyLock::new(Ruleset::empty);
-
-/// Chance for bandits that explore: a hash with a key that is different in every process and call.
-fn random() -> u64 {
-    RandomState::new().hash_one(0)
-}
 
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
@@ -68,6 +65,7 @@ impl PyEvaluator {
             environment: environment.map(str::to_owned),
             global: builder.finish().unwrap_or_default(),
             overrides: LocalOverrides::default(),
+            session: response::new_session(),
         })
     }
 
@@ -225,6 +223,27 @@ impl PyEvaluator {
         Ok(PyLayer::new(self.result(CheckKind::Layer, user, name)?))
     }
 
+    /// What a client SDK starts from: everything the user gets, as JSON.
+    #[pyo3(signature = (user, hash = None, client_sdk_key = None, include_local_overrides = None))]
+    fn get_client_initialize_response(
+        &self,
+        py: Python<'_>,
+        user: &Bound<'_, PyAny>,
+        hash: Option<&Bound<'_, PyAny>>,
+        client_sdk_key: Option<&Bound<'_, PyAny>>,
+        include_local_overrides: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<String> {
+        let wanted = Wanted::new(hash, client_sdk_key, include_local_overrides)?;
+        let loaded = self.current.load_full();
+        let overrides = self.overrides.load();
+        let overrides = overrides.as_ref().filter(|_| wanted.overrides);
+        with_user(user, |user| {
+            let ruleset = loaded.as_ref().map(|loaded| &loaded.ruleset);
+            let input = self.input(ruleset.unwrap_or(&EMPTY), overrides.map(|overrides| &**overrides), user);
+            py.detach(|| client_response(ruleset, &input, &wanted.options(&self.session)))
+        })
+    }
+
     /// Names of all gates, without segments and holdouts.
     fn get_feature_gate_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.names(py, SpecKind::Gate, Some("feature_gate"))
@@ -285,15 +304,23 @@ impl PyEvaluator {
     ) -> PyResult<T> {
         with_user(user, |user| {
             let ruleset = loaded.map_or_else(|| &*EMPTY, |loaded| &loaded.ruleset);
-            let input = Input {
-                tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
-                now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
-                overrides,
-                random: if ruleset.uses_chance() { random() } else { 0 },
-                ..Input::new(user, self.global.view())
-            };
-            step(ruleset, &input)
+            step(ruleset, &self.input(ruleset, overrides, user))
         })
+    }
+
+    fn input<'a>(
+        &'a self,
+        ruleset: &'a Ruleset,
+        overrides: Option<&'a Overrides>,
+        user: UserView<'a>,
+    ) -> Input<'a> {
+        Input {
+            tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
+            now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
+            overrides,
+            random: if ruleset.uses_chance() { random() } else { 0 },
+            ..Input::new(user, self.global.view())
+        }
     }
 
     fn result(&self, kind: CheckKind, user: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<Outcome> {

@@ -1,5 +1,6 @@
 //! The Python face of `statsig-engine`. Conversions only: no decision is made here.
 
+mod chance;
 mod errors;
 mod evaluator;
 mod extract;
@@ -8,6 +9,7 @@ mod loaded;
 mod options;
 mod outcome;
 mod overrides;
+mod response;
 mod results;
 mod user;
 mod user_agent;

@@ -33,8 +33,6 @@ enum Part {
 #[pyclass(frozen, name = "StatsigUser", module = "statsig_fastly")]
 pub(crate) struct PyStatsigUser {
     packed: PackedUser,
-    /// Which maps were given: an empty one is not the same as none.
-    given: u8,
 }
 
 #[pymethods]
@@ -172,8 +170,12 @@ impl PyStatsigUser {
     /// Not by Python's `==`, to which `True` and `1` are equal: equal users get equal answers.
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
         other.cast::<Self>().is_ok_and(|other| {
-            let other = other.get();
-            self.given == other.given && self.view().same(&other.view())
+            let (user, other) = (self.view(), other.get().view());
+            let given_alike = FIELDS.iter().all(|(_, _, part)| match part {
+                Part::Field(_) => true,
+                Part::Map(map) => user.given(*map) == other.given(*map),
+            });
+            given_alike && user.same(&other)
         })
     }
 
@@ -203,7 +205,7 @@ impl PyStatsigUser {
     }
 
     fn map<'py>(&self, py: Python<'py>, map: AttributeMap) -> PyResult<Option<Bound<'py, PyDict>>> {
-        if self.given & (1 << map as u8) == 0 {
+        if !self.view().given(map) {
             return Ok(None);
         }
         let dict = PyDict::new(py);
@@ -261,13 +263,12 @@ fn to_python<'py>(py: Python<'py>, value: Value<'_>) -> PyResult<Bound<'py, PyAn
 /// A user on the way.
 struct Draft {
     builder: UserBuilder,
-    given: u8,
     has_id: bool,
 }
 
 impl Draft {
     fn new() -> Self {
-        Self { builder: UserBuilder::new(), given: 0, has_id: false }
+        Self { builder: UserBuilder::new(), has_id: false }
     }
 
     fn set(&mut self, argument: &str, part: Part, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -278,10 +279,7 @@ impl Draft {
                 self.builder.standard(field, extract::text(Place::Argument(argument), text)?);
                 self.has_id |= field == StandardField::UserId;
             }
-            Part::Map(map) => {
-                fill_map(&mut self.builder, map, argument, value)?;
-                self.given |= 1 << map as u8;
-            }
+            Part::Map(map) => fill_map(&mut self.builder, map, argument, value)?,
         }
         Ok(())
     }
@@ -295,7 +293,7 @@ impl Draft {
             .builder
             .finish()
             .ok_or_else(|| PyValueError::new_err("a user's attributes must be smaller than 4 GiB in all"))?;
-        Ok(PyStatsigUser { packed, given: self.given })
+        Ok(PyStatsigUser { packed })
     }
 
     /// Both spellings of a field are taken: the constructor's and the payload's.

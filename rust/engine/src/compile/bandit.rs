@@ -67,6 +67,7 @@ fn bandit(config: &wire::Bandit<'_>, conditions: &ConditionCompiler, tables: &mu
         higher_is_better: config.higher_is_better,
         learned: config.config.is_some(),
         arms,
+        target_apps: config.target_app_ids.iter().flatten().map(|id| tables.string(id)).collect(),
     }
 }
 

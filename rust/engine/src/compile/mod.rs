@@ -1,6 +1,7 @@
 //! Payload to ruleset: everything that does not depend on the user is done here, once.
 
 mod bandit;
+mod client;
 mod condition;
 mod description;
 mod mapping;
@@ -17,7 +18,6 @@ use crate::json::describe;
 use crate::ruleset::{
     Condition, ConditionId, Format, Issue, Mappings, Names, Rule, Ruleset, Source, Spec, SpecId, SpecKind,
 };
-use crate::user::{Attribute, AttributeMap, PackedUser, UserBuilder};
 use crate::wire;
 use bandit::Bandits;
 use condition::ConditionCompiler;
@@ -279,6 +279,7 @@ impl Compiler {
             merges_rules: kind == SpecKind::Layer && spec.use_new_layer_eval.unwrap_or(false),
             is_mapped: self.mappings.contains_key(name),
             bandit: self.bandits.names.get(name).copied().filter(|_| kind == SpecKind::Config),
+            target_apps: spec.target_app_ids.iter().flatten().map(|id| self.tables.string(id)).collect(),
         }
     }
 
@@ -305,7 +306,8 @@ impl Compiler {
             time,
             checksum: checksum.filter(|text| !text.is_empty()).map(|text| (*text).into()),
             default_environment: environment.map(|text| (*text).into()),
-            app_id: app_id(top.app_id),
+            app_id: client::app_id(top.app_id),
+            client: client::compile(top)?,
             gates: names(SpecKind::Gate),
             configs: names(SpecKind::Config),
             layers: names(SpecKind::Layer),
@@ -328,28 +330,6 @@ impl Compiler {
             issues: self.issues.into(),
         })
     }
-}
-
-fn app_id(raw: Option<&RawValue>) -> PackedUser {
-    fn attribute(value: serde_json::Value) -> Attribute {
-        match value {
-            serde_json::Value::Null => Attribute::Null,
-            serde_json::Value::Bool(value) => Attribute::Bool(value),
-            serde_json::Value::Number(number) => number
-                .as_i64()
-                .map_or_else(|| Attribute::Float(number.as_f64().unwrap_or(f64::NAN)), Attribute::Int),
-            serde_json::Value::String(text) => Attribute::Text(text),
-            serde_json::Value::Array(items) => Attribute::Array(items.into_iter().map(attribute).collect()),
-            serde_json::Value::Object(members) => {
-                Attribute::Object(members.into_iter().map(|(key, value)| (key, attribute(value))).collect())
-            }
-        }
-    }
-    let value = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(serde_json::Value::Null);
-    let mut builder = UserBuilder::new();
-    builder.begin(AttributeMap::Custom, 1);
-    builder.attribute("app_id", &attribute(value));
-    builder.finish().unwrap_or_default()
 }
 
 fn rollout<C>(spec_salt: &str, rule: &wire::Rule<'_, C>) -> Rollout {

@@ -44,11 +44,11 @@ impl Tables {
     }
 
     pub(crate) fn value(&mut self, value: &wire::ReturnValue<'_>) -> ValueId {
-        if let Some(&id) = self.values.get(value.json) {
+        if let Some(&id) = self.values.get(&*value.json) {
             return id;
         }
         let id = ValueId(self.values.len() as u32);
-        self.values.insert(value.json.into(), id);
+        self.values.insert(Box::from(&*value.json), id);
         let keys = value.keys.iter().map(|key| self.string(key)).collect();
         self.keys.push(keys);
         id

@@ -2,7 +2,7 @@
 
 use super::{Evaluator, Outcome, Stop};
 use crate::bandit::Bandit;
-use crate::evaluation::{Evaluation, SecondaryExposure};
+use crate::evaluation::{Evaluation, Returned, SecondaryExposure};
 use crate::ruleset::{CheckKind, StringId};
 use crate::trace::{Observer, Step};
 use crate::value::{Scratch, Value};
@@ -26,7 +26,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
         state.is_active = bandit.enabled;
         state.passes = lets_in;
         if !lets_in {
-            state.value = self.returned(bandit.default_value);
+            state.value = Returned::One(bandit.default_value);
             return Ok(());
         }
         let choice =
@@ -38,7 +38,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             self.observer.step(Step::Choice { choice, scores: &scores });
         }
         let arm = &bandit.arms[choice.arm];
-        state.value = self.returned(arm.value);
+        state.value = Returned::One(arm.value);
         state.rule = if choice.explored { arm.explore_rule } else { arm.rule };
         state.group = Some(arm.group);
         Ok(())

@@ -220,13 +220,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
                 Value::Int(user_bucket(prefix, self.unit_text(*unit, &mut Scratch::new())))
             }
             Source::Now => Value::Now(self.input.now),
-            Source::App => self
-                .ruleset
-                .app_id
-                .view()
-                .attributes(AttributeMap::Custom)
-                .next()
-                .map_or(Value::Null, |(_, id)| id),
+            Source::App => self.input.app_id.unwrap_or_else(|| self.ruleset.app_id()),
             Source::Group(_) | Source::Nothing => Value::Null,
         }
     }

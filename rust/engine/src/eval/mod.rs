@@ -12,7 +12,7 @@ use std::cell::OnceCell;
 use crate::bucket::Rollout;
 use crate::evaluation::{Evaluation, Exposures, Reason, Returned, Undelegated};
 use crate::overrides::{Found, Overrides};
-use crate::ruleset::{CheckKind, JsonKind, Ruleset, Spec, SpecId, StringId, UnitId, ValueId};
+use crate::ruleset::{CheckKind, Ruleset, Spec, SpecId, StringId, UnitId};
 use crate::trace::{Nobody, Observer, Step};
 use crate::user::UserView;
 use crate::user_agent::UserAgent;
@@ -45,13 +45,15 @@ pub struct Input<'a> {
     pub overrides: Option<&'a Overrides>,
     /// Any 64 random bits. Looked at only if [`Ruleset::uses_chance`].
     pub random: u64,
+    /// The app id that `target_app` conditions see; the payload's unless given.
+    pub app_id: Option<Value<'a>>,
 }
 
 impl<'a> Input<'a> {
     /// A user of an application with these attributes, and nothing else known.
     #[must_use]
     pub const fn new(user: UserView<'a>, global: UserView<'a>) -> Self {
-        Self { user, global, tier: None, now: 0, overrides: None, random: 0 }
+        Self { user, global, tier: None, now: 0, overrides: None, random: 0, app_id: None }
     }
 }
 
@@ -219,7 +221,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             Found::Value(id) => state.value = Returned::One(id),
             Found::Group(group) => {
                 let rule = self.ruleset.rule_of_group(name, group);
-                state.value = rule.map_or(Returned::Nothing, |rule| self.returned(rule.value));
+                state.value = rule.map_or(Returned::Nothing, |rule| Returned::One(rule.value));
             }
         }
         state.rule = StringId::OVERRIDE;
@@ -240,7 +242,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             state.explicit = Some(id);
         }
         if spec.off {
-            self.default(spec, state);
+            Self::default(spec, state);
             return Ok(());
         }
         if spec.merges_rules {
@@ -260,10 +262,10 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             }
             if self.passes_rollout(&rule.rollout, rule.unit) {
                 state.passes = rule.passes;
-                state.value = self.returned(rule.value);
+                state.value = Returned::One(rule.value);
             } else {
                 state.passes = spec.default_passes;
-                state.value = self.returned(spec.default_value);
+                state.value = Returned::One(spec.default_value);
             }
             state.rule = rule.id;
             state.group = rule.group;
@@ -271,13 +273,13 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             state.is_active = spec.is_active.unwrap_or(false);
             return Ok(());
         }
-        self.default(spec, state);
+        Self::default(spec, state);
         Ok(())
     }
 
-    fn default(&self, spec: &Spec, state: &mut Evaluation) {
+    fn default(spec: &Spec, state: &mut Evaluation) {
         state.passes = spec.default_passes;
-        state.value = self.returned(spec.default_value);
+        state.value = Returned::One(spec.default_value);
         state.rule = if spec.enabled { StringId::DEFAULT } else { StringId::DISABLED };
     }
 
@@ -318,14 +320,5 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             return passes;
         }
         rollout.passes(|| self.unit_text(unit, &mut scratch))
-    }
-
-    /// Booleans and null are no value; arrays, strings and numbers are an empty object, which whoever
-    /// builds the value makes of them.
-    fn returned(&self, id: ValueId) -> Returned {
-        match self.ruleset.value(id).kind {
-            JsonKind::Object | JsonKind::Other => Returned::One(id),
-            JsonKind::True | JsonKind::False | JsonKind::Null => Returned::Nothing,
-        }
     }
 }

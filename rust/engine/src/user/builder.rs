@@ -64,6 +64,7 @@ impl UserBuilder {
         self.current = map;
         self.entries.reserve(len);
         self.layout.maps[map as usize] = Run { first: self.entries.len() as u32, len: 0 };
+        self.layout.given[map as usize] = true;
     }
 
     /// Adds null.

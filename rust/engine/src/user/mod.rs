@@ -138,11 +138,16 @@ impl Key {
 pub struct Layout {
     standard: [Span; STANDARD_FIELDS],
     maps: [Run; MAPS],
+    /// Whether a map was given: an empty one is not the same as none.
+    given: [bool; MAPS],
 }
 
 impl Layout {
-    const EMPTY: Self =
-        Self { standard: [Span::ABSENT; STANDARD_FIELDS], maps: [Run { first: 0, len: 0 }; MAPS] };
+    const EMPTY: Self = Self {
+        standard: [Span::ABSENT; STANDARD_FIELDS],
+        maps: [Run { first: 0, len: 0 }; MAPS],
+        given: [false; MAPS],
+    };
 
     /// The layout of a user who is nothing but an id of `len` bytes.
     #[must_use]
@@ -203,6 +208,12 @@ impl<'a> UserView<'a> {
 
     pub(crate) fn attribute(&self, map: AttributeMap, key: &Key) -> Option<Value<'a>> {
         find(self.layout.maps[map as usize].of(self.entries), self.text, key).map(|node| self.value(node))
+    }
+
+    /// True if a map was given, be it empty.
+    #[must_use]
+    pub fn given(&self, map: AttributeMap) -> bool {
+        self.layout.given[map as usize]
     }
 
     /// Every entry of a map, in the order given.

@@ -10,7 +10,7 @@ pub(crate) struct Bandit<'a> {
     #[serde(borrow)]
     pub(crate) salt: Text<'a>,
     #[serde(rename = "targetAppIDs")]
-    pub(crate) _target_app_ids: Option<Vec<Text<'a>>>,
+    pub(crate) target_app_ids: Option<Vec<Text<'a>>>,
     pub(crate) default_value: ReturnValue<'a>,
     pub(crate) id_type: Text<'a>,
     pub(crate) enabled: bool,

@@ -4,6 +4,7 @@
 //! until it is compiled, so that a fault in one cannot spoil the others.
 
 pub(crate) mod bandit;
+pub(crate) mod client;
 pub(crate) mod mapping;
 pub(crate) mod optional;
 
@@ -15,7 +16,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::json::{member_names, write_json};
+use crate::json::{members, write_json};
 use crate::ruleset::SpecKind;
 
 /// Text borrowed from the payload unless it holds escapes.
@@ -135,7 +136,7 @@ pub(crate) struct Spec<'a, C> {
     pub(crate) explicit_parameters: Option<Vec<Text<'a>>>,
     pub(crate) version: Option<u32>,
     #[serde(rename = "targetAppIDs")]
-    pub(crate) _target_app_ids: Option<Vec<Text<'a>>>,
+    pub(crate) target_app_ids: Option<Vec<Text<'a>>>,
     #[serde(rename = "forwardAllExposures")]
     pub(crate) _forward_all_exposures: Option<bool>,
     pub(crate) use_new_layer_eval: Option<bool>,
@@ -194,7 +195,7 @@ pub(crate) struct Named<'a> {
 /// later; of anything else only the kind matters.
 #[derive(Debug)]
 pub(crate) struct ReturnValue<'a> {
-    pub(crate) json: &'a str,
+    pub(crate) json: Cow<'a, str>,
     /// Names of an object's members.
     pub(crate) keys: Vec<Text<'a>>,
     /// Why an object cannot be read: an unpaired surrogate, a number beyond every float, too many levels.
@@ -206,11 +207,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for ReturnValue<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = <&RawValue>::deserialize(deserializer)?.get();
         if !json.starts_with('{') {
-            return Ok(Self { json, keys: Vec::new(), fault: None });
+            return Ok(Self { json: Cow::Borrowed(json), keys: Vec::new(), fault: None });
         }
-        Ok(match member_names(json) {
-            Ok(keys) => Self { json, keys, fault: None },
-            Err(fault) => Self { json: "{}", keys: Vec::new(), fault: Some(fault.to_string()) },
+        Ok(match members(json) {
+            Ok((json, keys)) => Self { json, keys, fault: None },
+            Err(fault) => {
+                Self { json: Cow::Borrowed("{}"), keys: Vec::new(), fault: Some(fault.to_string()) }
+            }
         })
     }
 }

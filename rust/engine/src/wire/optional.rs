@@ -71,44 +71,6 @@ enum ParameterSource {
 }
 
 #[derive(Deserialize)]
-struct SessionReplay<'a> {
-    #[serde(rename = "sampling_rate")]
-    _sampling_rate: Option<f64>,
-    #[serde(borrow, rename = "targeting_gate")]
-    _targeting_gate: Option<Text<'a>>,
-    #[serde(rename = "recording_blocked")]
-    _recording_blocked: Option<bool>,
-    #[serde(rename = "session_recording_event_triggers")]
-    _event_triggers: Option<Map<'a, Trigger<'a>>>,
-    #[serde(rename = "session_recording_exposure_triggers")]
-    _exposure_triggers: Option<Map<'a, Trigger<'a>>>,
-    #[serde(rename = "session_recording_privacy_settings")]
-    _privacy: Option<Privacy<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Privacy<'a> {
-    #[serde(borrow, rename = "privacy_mode")]
-    _mode: Text<'a>,
-    #[serde(rename = "unmasked_elements")]
-    _unmasked: Option<Vec<Text<'a>>>,
-    #[serde(rename = "masked_elements")]
-    _masked: Option<Vec<Text<'a>>>,
-    #[serde(rename = "blocked_elements")]
-    _blocked: Option<Vec<Text<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct Trigger<'a> {
-    #[serde(rename = "sampling_rate")]
-    _sampling_rate: Option<f64>,
-    #[serde(borrow, rename = "values")]
-    _values: Option<Vec<Text<'a>>>,
-    #[serde(rename = "passes_sampling")]
-    _passes_sampling: Option<bool>,
-}
-
-#[derive(Deserialize)]
 struct AutoCapture<'a> {
     #[serde(borrow, rename = "disabled_events")]
     _disabled_events: Map<'a, bool>,
@@ -130,10 +92,7 @@ pub(crate) fn check(payload: &Payload<'_>) -> Result<(), LoadError> {
     is::<Map<'_, bool>>("sdk_flags", payload.sdk_flags, "an object of booleans")?;
     is::<Map<'_, bool>>("id_lists", payload.id_lists, "an object of booleans")?;
     is::<AnyMap<'_>>("sdk_configs", payload.sdk_configs, "an object")?;
-    is::<AnyMap<'_>>("sdk_keys_to_app_ids", payload.sdk_keys_to_app_ids, "an object")?;
-    is::<AnyMap<'_>>("hashed_sdk_keys_to_app_ids", payload.hashed_sdk_keys_to_app_ids, "an object")?;
     is::<Map<'_, ParameterStore<'_>>>("param_stores", payload.param_stores, "an object of parameter stores")?;
-    is::<SessionReplay<'_>>("session_replay_info", payload.session_replay_info, "session replay settings")?;
     is::<AutoCapture<'_>>(
         "auto_capture_settings",
         payload.auto_capture_settings,

@@ -249,7 +249,8 @@ impl Project {
             passes: evaluation.passes,
             value: match &evaluation.value {
                 Returned::Nothing => None,
-                Returned::One(id) => Some(json(*id)),
+                // Booleans and null are no value, but for clients.
+                Returned::One(id) => Some(json(*id)).filter(|value| !value.is_boolean() && !value.is_null()),
                 Returned::Merged(parts) => {
                     let mut merged = Map::new();
                     for (id, _) in parts {
