@@ -20,12 +20,14 @@ def our_engine(
     payload: bytes,
     environment: str | None = None,
     global_custom_fields: Mapping[str, Any] | None = None,
+    **more: Any,  # noqa: ANN401 - whatever StatsigOptions takes
 ) -> Statsig:
     """This package, holding one payload; use it in a `with` statement."""
     options = StatsigOptions(
         data_adapter=MemoryAdapter(payload),
         environment=environment,
         global_custom_fields=dict(global_custom_fields) if global_custom_fields else None,
+        **more,
     )
     return Statsig("secret-key", options)
 

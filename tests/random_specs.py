@@ -56,6 +56,12 @@ _STANDARD_FIELDS: Final = (
 _USER_IDS: Final = ("user-1", "user-2", "a", "é", "", "0", "true", "USER-1", "x" * 70)
 _CUSTOM_IDS: Final[tuple[Json, ...]] = ("c1", "C1", "", "é", 5, 1.5, 2**53 + 1, True)
 _IDS: Final[tuple[Json, ...]] = (*_USER_IDS, *_CUSTOM_IDS, "5", "9007199254740992")
+# Addresses of some countries and of none, in every spelling that has one and in some that have not.
+_ADDRESSES: Final = (
+    "8.8.8.8", "8.8.8.8", "1.0.1.0", "81.23.24.1", "115.240.90.163", "10.0.0.1", "008.+8.8.8", "8.8.7.264",
+    "-1.8.8.8", "8.8.8", "8.8.8.8 ", "a.b.c.d", "::1", "",
+)  # fmt: skip
+_COUNTRIES: Final = ("US", "us", "CN", "UA", "IN", "NZ", "", "--")
 _UNITS: Final = ("userID", "userID", "userID", "USERID", "stableID", "STABLEID", "companyID", "user_id", "")
 _PERCENTAGES: Final = (
     100, 100, 100, 100.0, 0, 50, 50, 33.3, 1.1, 81.15, 0.01, 99.99, 99.995, 1e-9, 150, 1000, -5, 1e300, 10,
@@ -128,6 +134,10 @@ def _random_user(dice: Dice, values: Values) -> dict[str, Any]:
     for field in ("email", "ip", "country", "locale", "appVersion", "userAgent"):
         if dice.chance(0.4):
             user[field] = element_text(values.scalar("version" if field == "appVersion" else "text"))
+    if dice.chance(0.5):
+        user["ip"] = dice.pick(_ADDRESSES)
+    if dice.chance(0.3):
+        user["country"] = dice.pick(_COUNTRIES)
     for part, share in (("custom", 0.9), ("privateAttributes", 0.4)):
         if dice.chance(share):
             user[part] = _random_fields(dice, values)
@@ -152,6 +162,9 @@ def _random_fields(dice: Dice, values: Values) -> dict[str, Any]:
     for name in ("email", "userID", "user_id", "app_version", "appversion", "shared"):
         if dice.chance(0.1):
             fields[name] = values.of_user("text")
+    for name, usual in (("ip", _ADDRESSES), ("country", _COUNTRIES)):
+        if dice.chance(0.15):
+            fields[name] = dice.pick((*usual, *usual, None, 5, [usual[0]], {}, values.of_user("mixed")))
     return fields
 
 
@@ -348,6 +361,8 @@ class _RandomSpecs:
                     "environment_field",
                     "user_bucket",
                     "user_bucket",
+                    "ip_based",
+                    "ip_based",
                 ),
                 *("public", "public", "public", "current_time", "target_app"),
             )
@@ -364,6 +379,15 @@ class _RandomSpecs:
         condition = self._with_operator(condition, family, operators)
         if kind == "user_field":
             condition["field"] = dice.pick((*_FIELDS[family], *_FIELDS[family], dice.pick(_STANDARD_FIELDS)))
+        elif kind == "ip_based":
+            condition["field"] = dice.pick(("country",) * 6 + ("Country", "ip", "f_text", "", None))
+            if dice.chance(0.8):
+                condition["operator"], condition["targetValue"] = dice.pick(
+                    (
+                        *(("any", dice.take(_COUNTRIES, 3)), ("none", dice.take(_COUNTRIES, 3))),
+                        *(("eq", None), ("eq", "US"), ("neq", None), ("in_segment_list", "US")),
+                    )
+                )
         elif kind == "environment_field":
             condition["field"] = dice.pick(("tier", "tier", "TIER", "region", None))
             if dice.chance(0.7):

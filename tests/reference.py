@@ -81,6 +81,7 @@ class Reference:
         payload: The config specs, v2 format.
         environment: Global tier, as in the options of both packages.
         global_custom_fields: As in the options of both packages.
+        options: Further options of the official package, or others than these.
     """
 
     def __init__(
@@ -88,22 +89,24 @@ class Reference:
         payload: bytes | str,
         environment: str | None = None,
         global_custom_fields: Mapping[str, Any] | None = None,
+        **options: Any,  # noqa: ANN401 - whatever the official package takes
     ) -> None:
         text = payload.decode() if isinstance(payload, bytes) else payload
-        self._core = Statsig(
-            f"secret-{uuid.uuid4().hex}",
-            StatsigOptions(
-                data_store=PayloadStore(text),
-                disable_network=True,
-                disable_all_logging=True,
-                disable_disk_access=True,
-                disable_country_lookup=True,
-                environment=environment,
-                global_custom_fields=dict(global_custom_fields) if global_custom_fields else None,
-                output_log_level="none",
-                specs_sync_interval_ms=NEVER_MS,
-            ),
-        )
+        settings: dict[str, Any] = {
+            "data_store": PayloadStore(text),
+            "disable_network": True,
+            "disable_all_logging": True,
+            "disable_disk_access": True,
+            # The table of countries is part of the core. Once it is loaded, every instance in the process
+            # uses it, also one for which it is switched off. The core waits for it only with both of these.
+            "wait_for_country_lookup_init": True,
+            "wait_for_user_agent_init": True,
+            "environment": environment,
+            "global_custom_fields": dict(global_custom_fields) if global_custom_fields else None,
+            "output_log_level": "none",
+            "specs_sync_interval_ms": NEVER_MS,
+        }
+        self._core = Statsig(f"secret-{uuid.uuid4().hex}", StatsigOptions(**{**settings, **options}))
         self._core.initialize().wait()
         self._ask = {
             "gate": self._core._INTERNAL_get_feature_gate,

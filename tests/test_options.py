@@ -71,6 +71,10 @@ class NoClose:
         ("init_timeout_ms", 1.5),
         ("init_timeout_ms", True),
         ("init_timeout_ms", None),
+        ("disable_country_lookup", 1),
+        ("disable_country_lookup", None),
+        ("id_lists", ["L"]),
+        ("id_lists", "L"),
     ],
 )
 def test_options_that_are_of_the_wrong_type(option: str, value: Any) -> None:  # noqa: ANN401
@@ -99,7 +103,12 @@ def test_timeouts_that_no_thread_can_wait_for(timeout: int) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"bootstrap": HALF_A_PAIR}, {"environment": HALF_A_PAIR}, {"global_custom_fields": {"a": HALF_A_PAIR}}],
+    [
+        {"bootstrap": HALF_A_PAIR},
+        {"environment": HALF_A_PAIR},
+        {"global_custom_fields": {"a": HALF_A_PAIR}},
+        {"id_lists": {"L": [HALF_A_PAIR]}},
+    ],
     ids=lambda options: next(iter(options)),
 )
 def test_half_a_surrogate_pair_is_refused_by_name(options: dict[str, Any]) -> None:

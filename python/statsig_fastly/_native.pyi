@@ -1,6 +1,6 @@
 """The Rust core: users, results and the evaluator behind `Statsig`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Self, disjoint_base
@@ -18,6 +18,7 @@ __all__ = [
     "LayerEvaluationOptions",
     "StatsigUser",
     "__version__",
+    "_load_countries",
     "parse_user_agent",
 ]
 
@@ -44,8 +45,8 @@ class StatsigUser:
     Args:
         user_id: The id most gates and experiments are rolled out by. None is the same as `""`.
         email: For conditions on `email`.
-        ip: For conditions on `ip`.
-        country: ISO 3166-1 alpha-2 code for conditions on `country`.
+        ip: For conditions on `ip` and, where no country is given, on the country of that address.
+        country: ISO 3166-1 alpha-2 code for conditions on `country`, of the user or of the address.
         locale: For conditions on `locale`.
         app_version: Dotted numbers for conditions on `appVersion`.
         user_agent: For conditions on `userAgent`.
@@ -120,7 +121,9 @@ class EvaluationDetails:
         reason: `⟨source⟩:Recognized`, `:Unrecognized` (no such spec) or `:Unsupported` (a condition is
             of a kind that is not evaluated); `Uninitialized` and `NoValues` where nothing is loaded;
             `Error:…` where gates and delegates are nested too deeply; `LocalOverride:Recognized` for
-            what the application set itself. The source is `Adapter(⟨name⟩)` or `Bootstrap`.
+            what the application set itself; `⟨source⟩:Recognized:IdListInMemory` where an ID list was
+            looked at; `CountryLookupNotLoaded:Recognized` where the country of an IP address was wanted
+            and no table of them is loaded. The source is `Adapter(⟨name⟩)` or `Bootstrap`.
         lcut: When the project was last changed, in ms since the epoch; None if nothing is loaded.
         received_at: When the payload was taken, in ms since the epoch; None if nothing is loaded.
         version: The spec's version, if it has one.
@@ -347,7 +350,11 @@ class Evaluator:
     """
 
     def __new__(
-        cls, environment: str | None = None, global_custom_fields: Mapping[str, _Attribute] | None = None
+        cls,
+        environment: str | None = None,
+        global_custom_fields: Mapping[str, _Attribute] | None = None,
+        disable_country_lookup: bool = False,
+        id_lists: Mapping[str, Collection[str]] | None = None,
     ) -> Self: ...
     @property
     def is_ready(self) -> bool:
@@ -417,6 +424,8 @@ class Evaluator:
     def _load(self, payload: bytes, source: str) -> Literal["applied", "older", "unchanged", "no updates"]:
         """Compiles a payload and, unless it is older than the one in use, puts it in its place.
 
+        If it looks at the country of an IP address, the table of countries is loaded first.
+
         Raises:
             PayloadError: The payload cannot be used; the one in use stays.
         """
@@ -453,6 +462,32 @@ class Evaluator:
     def _clear_overrides(self) -> None:
         """Removes all that is set."""
 
+    def _set_id_list(self, name: str, lines: bytes) -> bool:
+        """Puts a list in place of the one of that name.
+
+        Args:
+            name: As conditions name it.
+            lines: What its file says: lines of `+` or `-` and the first eight characters of the base64 of the
+                SHA-256 of a unit id. Others change nothing.
+
+        Returns:
+            False, and nothing is changed, if that is no such file: it starts with neither `+` nor `-`.
+        """
+
+    def _extend_id_list(self, name: str, lines: bytes) -> bool:
+        """Makes further changes to a list; a list that does not exist starts empty.
+
+        Args:
+            name: As conditions name it.
+            lines: As for `_set_id_list`.
+
+        Returns:
+            As `_set_id_list`.
+        """
+
+    def _drop_id_list(self, name: str) -> None:
+        """Takes a list away."""
+
     def _mark_started(self) -> None:
         """From here on checks with nothing loaded have the reason `NoValues`."""
 
@@ -465,4 +500,11 @@ def parse_user_agent(user_agent: str, /) -> tuple[str, str, str, str] | None:
     Returns:
         `os_name`, `os_version`, `browser_name` and `browser_version`: names are `Other` and versions `0.0.0`
         where the text does not tell. None if it is longer than 1000 bytes: then all four are null.
+    """
+
+def _load_countries(table: bytes) -> None:
+    """Reads the table of countries for all clients of the process; a further one changes nothing.
+
+    Raises:
+        ValueError: It cannot be read.
     """

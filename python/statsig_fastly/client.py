@@ -133,7 +133,13 @@ class Statsig(LocalOverrides):
             raise TypeError(
                 f"argument 'options': expected StatsigOptions or None, got {type(options).__name__}"
             )
-        statsig = super().__new__(cls, options.environment, options.global_custom_fields)
+        statsig = super().__new__(
+            cls,
+            options.environment,
+            options.global_custom_fields,
+            options.disable_country_lookup,
+            options.id_lists,
+        )
         statsig._options = options
         statsig._details = None
         statsig._held_version = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,12 @@ class StatsigOptions:
         global_custom_fields: Attributes that every user has who has none of that name in `custom`.
         init_timeout_ms: How long `initialize` and the context manager wait for the adapter, in ms. The
             adapter goes on after that, and what it brings is used.
+        disable_country_lookup: True if conditions on the country of an IP address are to see the user's own
+            `country` only. Otherwise a table of addresses is loaded when a payload has such conditions; it
+            needs the extra `geo`.
+        id_lists: Who is on which ID list (conditions with `in_segment_list`): unit ids by name of the list,
+            such as `{"beta testers": ["user-1", "user-2"]}`. These are lists of the application's own;
+            none are fetched.
 
     Raises:
         TypeError: An argument has the wrong type.
@@ -39,6 +45,8 @@ class StatsigOptions:
     environment: str | None = None
     global_custom_fields: Mapping[str, Any] | None = None
     init_timeout_ms: int = 3000
+    disable_country_lookup: bool = False
+    id_lists: Mapping[str, Collection[str]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _check("data_adapter", self.data_adapter, SpecAdapter, "an adapter with name, fetch and close")
@@ -47,8 +55,13 @@ class StatsigOptions:
         _check_utf8("bootstrap", self.bootstrap)
         _check_utf8("environment", self.environment)
         _check("global_custom_fields", self.global_custom_fields, Mapping, "a mapping of str to attribute")
+        _check("id_lists", self.id_lists, Mapping, "a mapping of str to unit ids")
+        if not isinstance(self.disable_country_lookup, bool):
+            raise TypeError(
+                f"argument 'disable_country_lookup': expected bool, got {_type(self.disable_country_lookup)}"
+            )
         # Made to be thrown away: it looks at every value.
-        Evaluator(None, self.global_custom_fields)
+        Evaluator(None, self.global_custom_fields, id_lists=self.id_lists)
         if isinstance(self.init_timeout_ms, bool) or not isinstance(self.init_timeout_ms, int):
             raise TypeError(f"argument 'init_timeout_ms': expected int, got {_type(self.init_timeout_ms)}")
         if self.init_timeout_ms <= 0:

@@ -86,6 +86,9 @@ pub struct Evaluation {
     pub in_layer: bool,
     /// True if membership of an ID list was looked up.
     pub id_list_lookup: bool,
+    /// True if a condition of the spec or of its delegates, not of nested gates, needed the country of an
+    /// address and there was no table to look it up in.
+    pub country_not_loaded: bool,
     /// Nested gates that were met.
     pub exposures: Exposures,
     pub(crate) undelegated: Option<Undelegated>,
@@ -109,6 +112,7 @@ impl Evaluation {
             is_active: false,
             in_layer: false,
             id_list_lookup: false,
+            country_not_loaded: false,
             exposures: Exposures::new(),
             undelegated: None,
         }

@@ -8,6 +8,7 @@
 //!   `condition_map`), and does everything that does not depend on the user: operands are parsed,
 //!   names become ids, salts are hashed as far as they go. A fault in one spec drops that spec.
 //! * [`PackedUser`] is a user, converted once into one buffer.
+//! * [`Countries`] and [`IdLists`] are what a check may look at besides.
 //! * [`evaluate`] is a pure function of ruleset, user and time: no clock, no network, no globals, no
 //!   threads. It returns ids; [`Ruleset`] has the text behind them.
 //!
@@ -43,10 +44,12 @@ mod bucket;
 mod client;
 mod compare;
 mod compile;
+mod countries;
 mod error;
 mod eval;
 mod evaluation;
 mod explain;
+mod id_lists;
 mod json;
 mod overrides;
 mod response;
@@ -59,10 +62,12 @@ mod value;
 mod wire;
 
 pub use compile::{Compiled, compile};
+pub use countries::{Countries, CountriesError};
 pub use error::LoadError;
 pub use eval::{Input, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate};
 pub use evaluation::{Evaluation, Exposures, Reason, Returned, SecondaryExposure};
 pub use explain::explain;
+pub use id_lists::{IdList, IdLists};
 pub use overrides::{Override, OverrideValue, Overrides};
 pub use response::{NameHash, ResponseOptions, SdkInfo, client_response};
 pub use ruleset::{

@@ -264,6 +264,13 @@ pub(crate) struct Field {
     pub(crate) alias: Option<StandardField>,
 }
 
+/// Where a country is looked up: the user's own counts, else that of the address.
+#[derive(Debug)]
+pub(crate) struct CountryFields {
+    pub(crate) country: Field,
+    pub(crate) ip: Field,
+}
+
 /// A nested gate.
 #[derive(Debug)]
 pub(crate) struct GateRef {
@@ -315,6 +322,7 @@ pub(crate) struct UserAgentField {
 pub(crate) enum Source {
     Field(Box<Field>),
     UserAgent(Box<UserAgentField>),
+    Country(Box<CountryFields>),
     Environment { exact: Key, lower: Box<str> },
     UnitId(UnitId),
     Bucket { prefix: Box<Prefix>, unit: UnitId },
@@ -347,8 +355,9 @@ pub(crate) enum Test {
         expected: bool,
     },
     Array(ArrayTest, TextSet),
-    /// No ID list is loaded, so nothing is in one; looking marks the reason.
+    /// Looking marks the reason.
     IdList {
+        list: Box<str>,
         expected: bool,
     },
 }
@@ -370,7 +379,8 @@ pub(crate) enum Condition {
         source: Source,
         test: Test,
     },
-    Unsupported,
+    /// Of a kind that is not supported, with nothing to look at, or with an operator that is not.
+    Unsupported(Source),
 }
 
 /// A fault in the payload that did not reject it.
@@ -433,6 +443,8 @@ pub struct Ruleset {
     pub(crate) issues: Box<[Issue]>,
     pub(crate) uses_time: bool,
     pub(crate) uses_chance: bool,
+    pub(crate) uses_country: bool,
+    pub(crate) uses_id_lists: bool,
 }
 
 impl Ruleset {
@@ -503,6 +515,18 @@ impl Ruleset {
     #[must_use]
     pub fn uses_chance(&self) -> bool {
         self.uses_chance
+    }
+
+    /// True if any condition looks at the country of an address.
+    #[must_use]
+    pub fn uses_country(&self) -> bool {
+        self.uses_country
+    }
+
+    /// True if any condition looks at an ID list.
+    #[must_use]
+    pub fn uses_id_lists(&self) -> bool {
+        self.uses_id_lists
     }
 
     /// Every spec, gates first, then configs, then layers, each in the payload's order.

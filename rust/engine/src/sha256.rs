@@ -27,6 +27,8 @@ pub(crate) struct Prefix {
 }
 
 impl Prefix {
+    pub(crate) const EMPTY: Self = Self { state: INITIAL_STATE, tail: [0; BLOCK], len: 0 };
+
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut state = INITIAL_STATE;
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();

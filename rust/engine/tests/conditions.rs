@@ -337,7 +337,7 @@ fn types_and_operators_that_are_not_supported() {
     let user = json!({"userID": "u", "ip": "1.1.1.1", "userAgent": "curl/8.0", "custom": {"f": "x"}});
     let operand = json!({"field": "f", "operator": "any", "targetValue": ["x"]});
     for kind in [
-        "ip_based",
+        "IP_BASED",
         "UA_BASED",
         "multi_pass_gate",
         "multi_fail_gate",

@@ -165,7 +165,9 @@ fn v1_takes_types_and_operators_in_any_case() {
     let operand = |kind: &str, operator: &str| {
         condition(kind, json!({"field": "country", "operator": operator, "targetValue": ["nz"]}))
     };
-    for (kind, operator) in [("USER_FIELD", "any"), ("user_field", "ANY"), ("User_Field", "Any")] {
+    for (kind, operator) in
+        [("USER_FIELD", "any"), ("user_field", "ANY"), ("User_Field", "Any"), ("Ip_Based", "any")]
+    {
         assert!(
             v1_gate(&json!([operand(kind, operator)]), json!({})).gate("g", &user).passes,
             "{kind} {operator}"
@@ -180,7 +182,7 @@ fn v1_takes_types_and_operators_in_any_case() {
             v1_gate(&json!([condition(kind, json!({"targetValue": "on"}))]), json!({})).gate("g", &user);
         assert_eq!((outcome.reason, outcome.passes), (Reason::Recognized, passes), "{kind}");
     }
-    for (kind, operator) in [("user_fields", "any"), ("user_field", "any_of"), ("ip_based", "any")] {
+    for (kind, operator) in [("user_fields", "any"), ("user_field", "any_of"), ("javascript", "any")] {
         let outcome = v1_gate(&json!([operand(kind, operator)]), json!({})).gate("g", &user);
         assert_eq!(outcome.reason, Reason::Unsupported, "{kind} {operator}");
     }

@@ -283,17 +283,27 @@ fn what_a_config_makes_of_values() {
     }
 }
 
-#[test]
-fn a_value_is_kept_as_written() {
-    let json = r#"{ "price": 1.0, "big": 12345678901234567890123, "e": 1E5, "t": "A", "d": {"z":1,"a":2} }"#;
+/// The texts of all values of a project whose only value is this one.
+fn texts_of_value(json: &str) -> Vec<String> {
     let text = payload(json!({
         "dynamic_configs": {"c": experiment(json!([]), json!({"defaultValue": "VALUE"}))},
     }))
     .to_string()
     .replace("\"VALUE\"", json);
     let project = Project::parse(text.as_bytes()).unwrap();
-    let ids: Vec<_> = project.0.values().iter().map(statsig_engine::JsonValue::json).collect();
-    assert_eq!(ids, [json]);
+    project.0.values().iter().map(|value| value.json().to_owned()).collect()
+}
+
+#[test]
+fn a_value_is_kept_as_written() {
+    let json = r#"{ "price": 1.0, "e": 1E5, "t": "\u0041", "d": {"z":1,"a":2} }"#;
+    assert_eq!(texts_of_value(json), [json]);
+}
+
+#[test]
+fn an_integer_of_more_than_64_bits_is_the_float_next_to_it() {
+    let json = r#"{ "big": 12345678901234567890123, "d": {"z":1,"a":2} }"#;
+    assert_eq!(texts_of_value(json), [r#"{"big":1.2345678901234568e22,"d":{"z":1,"a":2}}"#]);
 }
 
 #[test]

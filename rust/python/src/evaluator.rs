@@ -4,16 +4,18 @@ use arc_swap::ArcSwapOption;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use statsig_engine::{
-    AttributeMap, CheckKind, Compiled, Evaluation, Input, Overrides, PackedUser, Ruleset, SpecKind,
-    UserBuilder, UserView, client_response, compile, evaluate, explain,
+    AttributeMap, CheckKind, Compiled, Evaluation, IdList, IdLists, Input, Overrides, PackedUser, Ruleset,
+    SpecKind, UserBuilder, client_response, compile, evaluate, explain,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::chance::random;
+use crate::countries::{countries, want_countries};
 use crate::errors::{payload_error, wrong_type};
 use crate::extract::{Place, fill_map, text};
+use crate::id_lists::read_id_lists;
 use crate::loaded::Loaded;
 use crate::options::{
     PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
@@ -36,6 +38,8 @@ pub(crate) struct PyEvaluator {
     global: PackedUser,
     overrides: LocalOverrides,
     session: String,
+    looks_up_countries: bool,
+    id_lists: ArcSwapOption<IdLists>,
 }
 
 /// What checks are evaluated against while nothing is loaded: overrides count then as well.
@@ -48,10 +52,12 @@ fn now_ms() -> u64 {
 #[pymethods]
 impl PyEvaluator {
     #[new]
-    #[pyo3(signature = (environment = None, global_custom_fields = None))]
+    #[pyo3(signature = (environment = None, global_custom_fields = None, disable_country_lookup = false, id_lists = None))]
     fn new(
         environment: Option<&Bound<'_, PyString>>,
         global_custom_fields: Option<&Bound<'_, PyAny>>,
+        disable_country_lookup: bool,
+        id_lists: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let environment = environment.map(|tier| text(Place::Argument("environment"), tier)).transpose()?;
         let mut builder = UserBuilder::new();
@@ -66,6 +72,8 @@ impl PyEvaluator {
             global: builder.finish().unwrap_or_default(),
             overrides: LocalOverrides::default(),
             session: response::new_session(),
+            looks_up_countries: !disable_country_lookup,
+            id_lists: ArcSwapOption::new(id_lists.map(read_id_lists).transpose()?.map(Arc::new)),
         })
     }
 
@@ -76,6 +84,10 @@ impl PyEvaluator {
         let Compiled::Ruleset(ruleset) = compiled else {
             return Ok("no updates");
         };
+        if self.looks_up_countries && ruleset.uses_country() {
+            // Before the ruleset is in use, so that no check comes too early.
+            want_countries(py)?;
+        }
         let loaded = Arc::new(Loaded::new(*ruleset, source, now_ms()));
         // Comparing and replacing are one step, or of two loads at a time the older could win.
         let replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,6 +157,41 @@ impl PyEvaluator {
 
     fn _clear_overrides(&self) {
         self.overrides.clear();
+    }
+
+    /// Puts a list in place of the one of that name: what its file says, line by line. False, and nothing is
+    /// changed, if that is no such file.
+    fn _set_id_list(&self, py: Python<'_>, name: &str, lines: &[u8]) -> bool {
+        py.detach(|| {
+            let mut list = IdList::default();
+            let applied = list.apply(lines);
+            if applied {
+                let list = Arc::new(list);
+                self.change_id_lists(|lists| lists.insert(name, Arc::clone(&list)));
+            }
+            applied
+        })
+    }
+
+    /// Makes further changes to a list, which is a new one if there is none of that name. False, and nothing
+    /// is changed, if these are no lines of its file.
+    fn _extend_id_list(&self, py: Python<'_>, name: &str, lines: &[u8]) -> bool {
+        py.detach(|| {
+            let mut applied = false;
+            self.change_id_lists(|lists| {
+                let mut list = lists.get(name).cloned().unwrap_or_default();
+                applied = list.apply(lines);
+                if applied {
+                    lists.insert(name, Arc::new(list));
+                }
+            });
+            applied
+        })
+    }
+
+    /// Takes a list away.
+    fn _drop_id_list(&self, name: &str) {
+        self.change_id_lists(|lists| lists.remove(name));
     }
 
     /// True if a ruleset is loaded, so that checks have answers.
@@ -234,13 +281,11 @@ impl PyEvaluator {
         include_local_overrides: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<String> {
         let wanted = Wanted::new(hash, client_sdk_key, include_local_overrides)?;
-        let loaded = self.current.load_full();
-        let overrides = self.overrides.load();
-        let overrides = overrides.as_ref().filter(|_| wanted.overrides);
-        with_user(user, |user| {
-            let ruleset = loaded.as_ref().map(|loaded| &loaded.ruleset);
-            let input = self.input(ruleset.unwrap_or(&EMPTY), overrides.map(|overrides| &**overrides), user);
-            py.detach(|| client_response(ruleset, &input, &wanted.options(&self.session)))
+        let (loaded, overrides) = (self.current.load_full(), self.overrides.load());
+        let overrides = overrides.as_deref().filter(|_| wanted.overrides);
+        self.with_input(loaded.as_deref(), overrides, user, |ruleset, input| {
+            let ruleset = loaded.as_ref().map(|_| ruleset);
+            py.detach(|| client_response(ruleset, input, &wanted.options(&self.session)))
         })
     }
 
@@ -284,6 +329,15 @@ impl PyEvaluator {
         }
     }
 
+    /// Replaces the lists by changed ones. `change` is made again if others were put in place meanwhile.
+    fn change_id_lists(&self, mut change: impl FnMut(&mut IdLists)) {
+        self.id_lists.rcu(|current| {
+            let mut lists = current.as_deref().cloned().unwrap_or_default();
+            change(&mut lists);
+            Some(Arc::new(lists))
+        });
+    }
+
     fn evaluate(
         &self,
         loaded: Option<&Loaded>,
@@ -304,23 +358,18 @@ impl PyEvaluator {
     ) -> PyResult<T> {
         with_user(user, |user| {
             let ruleset = loaded.map_or_else(|| &*EMPTY, |loaded| &loaded.ruleset);
-            step(ruleset, &self.input(ruleset, overrides, user))
+            let id_lists = if ruleset.uses_id_lists() { Some(self.id_lists.load()) } else { None };
+            let input = Input {
+                tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
+                now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
+                overrides,
+                random: if ruleset.uses_chance() { random() } else { 0 },
+                countries: if self.looks_up_countries && ruleset.uses_country() { countries() } else { None },
+                id_lists: id_lists.as_ref().and_then(|lists| lists.as_deref()),
+                ..Input::new(user, self.global.view())
+            };
+            step(ruleset, &input)
         })
-    }
-
-    fn input<'a>(
-        &'a self,
-        ruleset: &'a Ruleset,
-        overrides: Option<&'a Overrides>,
-        user: UserView<'a>,
-    ) -> Input<'a> {
-        Input {
-            tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
-            now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
-            overrides,
-            random: if ruleset.uses_chance() { random() } else { 0 },
-            ..Input::new(user, self.global.view())
-        }
     }
 
     fn result(&self, kind: CheckKind, user: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<Outcome> {

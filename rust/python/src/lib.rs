@@ -1,9 +1,11 @@
 //! The Python face of `statsig-engine`. Conversions only: no decision is made here.
 
 mod chance;
+mod countries;
 mod errors;
 mod evaluator;
 mod extract;
+mod id_lists;
 mod json;
 mod loaded;
 mod options;
@@ -18,6 +20,8 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use crate::countries::load_countries;
     #[pymodule_export]
     use crate::evaluator::PyEvaluator;
     #[pymodule_export]

@@ -76,6 +76,9 @@ impl Outcome {
         let source = &loaded.source;
         let reason = match self.evaluation.reason {
             _ if self.evaluation.is_override => LOCAL_OVERRIDE.to_owned(),
+            Reason::Recognized | Reason::Unsupported if self.evaluation.country_not_loaded => {
+                "CountryLookupNotLoaded:Recognized".to_owned()
+            }
             Reason::Recognized if self.evaluation.id_list_lookup => {
                 format!("{source}:Recognized:IdListInMemory")
             }

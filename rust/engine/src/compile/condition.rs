@@ -7,8 +7,8 @@ use super::operand::compile_test;
 use super::tables::{Hasher, Tables};
 use crate::bucket::user_bucket_prefix;
 use crate::ruleset::{
-    Condition, ConditionId, ExperimentRef, Field, Format, GateRef, Source, SpecId, SpecKind, Test,
-    UserAgentField,
+    Condition, ConditionId, CountryFields, ExperimentRef, Field, Format, GateRef, Source, SpecId, SpecKind,
+    Test, UserAgentField,
 };
 use crate::user::{Key, StandardField};
 use crate::user_agent::UserAgentPart;
@@ -55,9 +55,10 @@ impl ConditionCompiler {
         }
         match self.get(id) {
             Condition::Public => true,
-            Condition::Gate { .. } | Condition::AnyGate { .. } | Condition::Unsupported => false,
+            Condition::Gate { .. } | Condition::AnyGate { .. } | Condition::Unsupported(_) => false,
             Condition::Compare { source, test } => {
-                !matches!(source, Source::Group(_)) && !matches!(test, Test::IdList { .. })
+                !matches!(source, Source::Group(_) | Source::Country(_))
+                    && !matches!(test, Test::IdList { .. })
             }
         }
     }
@@ -99,6 +100,14 @@ impl ConditionCompiler {
             }
             "user_field" => field.map_or(Source::Nothing, |name| Source::Field(Box::new(user_field(name)))),
             "ua_based" => field.map_or(Source::Nothing, user_agent_field),
+            "ip_based" => match field {
+                Some(name @ "country") => Source::Country(Box::new(CountryFields {
+                    country: user_field(name),
+                    ip: user_field("ip"),
+                })),
+                Some(name) => Source::Field(Box::new(user_field(name))),
+                None => Source::Nothing,
+            },
             "environment_field" => field.map_or(Source::Nothing, |name| Source::Environment {
                 exact: Key::new(name),
                 lower: name.to_lowercase().into(),
@@ -119,11 +128,11 @@ impl ConditionCompiler {
                 name: tables.string(name),
                 spec: self.spec(SpecKind::Config, name),
             })),
-            _ => return Condition::Unsupported,
+            _ => return Condition::Unsupported(Source::Nothing),
         };
         match condition.operator.as_ref().and_then(|operator| compile_test(&in_case(operator), target)) {
             Some(test) => Condition::Compare { source, test },
-            None => Condition::Unsupported,
+            None => Condition::Unsupported(source),
         }
     }
 

@@ -17,6 +17,7 @@ use crate::error::LoadError;
 use crate::json::describe;
 use crate::ruleset::{
     Condition, ConditionId, Format, Issue, Mappings, Names, Rule, Ruleset, Source, Spec, SpecId, SpecKind,
+    Test,
 };
 use crate::wire;
 use bandit::Bandits;
@@ -301,6 +302,7 @@ impl Compiler {
             Names::new(&ids, |id| &strings[self.specs[id.index()].name.index()])
         };
         let (conditions, descriptions) = self.conditions.finish();
+        let uses = |of_kind: &dyn Fn(&Condition) -> bool| conditions.iter().any(of_kind);
         Ok(Ruleset {
             format: self.format,
             time,
@@ -312,9 +314,17 @@ impl Compiler {
             configs: names(SpecKind::Config),
             layers: names(SpecKind::Layer),
             uses_time: mapping::use_time(&self.mappings)
-                || conditions
-                    .iter()
-                    .any(|condition| matches!(condition, Condition::Compare { source: Source::Now, .. })),
+                || uses(&|condition| matches!(condition, Condition::Compare { source: Source::Now, .. })),
+            uses_country: uses(&|condition| {
+                matches!(
+                    condition,
+                    Condition::Compare { source: Source::Country(_), .. }
+                        | Condition::Unsupported(Source::Country(_))
+                )
+            }),
+            uses_id_lists: uses(&|condition| {
+                matches!(condition, Condition::Compare { test: Test::IdList { .. }, .. })
+            }),
             uses_chance: self.bandits.use_chance(),
             mappings: self.mappings,
             bandits: self.bandits.bandits.into(),

@@ -47,8 +47,8 @@ pub(crate) fn compile_test(operator: &str, target: Target<'_>) -> Option<Test> {
         "on" => time(TimeTest::SameDay, &target),
         "eq" => Test::Equal { operand: equal(target), expected: true },
         "neq" => Test::Equal { operand: equal(target), expected: false },
-        "in_segment_list" => id_list(&target, true),
-        "not_in_segment_list" => id_list(&target, false),
+        "in_segment_list" => id_list(target, true),
+        "not_in_segment_list" => id_list(target, false),
         "array_contains_any" => array(target, ArrayTest::Any),
         "array_contains_none" => array(target, ArrayTest::None),
         "array_contains_all" => array(target, ArrayTest::All),
@@ -126,9 +126,9 @@ fn array(target: Target<'_>, test: ArrayTest) -> Test {
     }
 }
 
-fn id_list(target: &Target<'_>, expected: bool) -> Test {
+fn id_list(target: Target<'_>, expected: bool) -> Test {
     match target {
-        Target::Text(_) => Test::IdList { expected },
+        Target::Text(name) => Test::IdList { list: (*name).into(), expected },
         _ => Test::Constant(!expected),
     }
 }

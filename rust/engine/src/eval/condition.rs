@@ -3,10 +3,11 @@
 use super::{Evaluator, Input, MAX_EXPOSURES, MAX_NESTED_GATES, Outcome, Remembered, Stop};
 use crate::bucket::user_bucket;
 use crate::compare::{arrays, equal, numbers, regexes, strings, times, versions};
+use crate::countries::four_parts;
 use crate::evaluation::{Evaluation, Reason, SecondaryExposure};
 use crate::ruleset::{
-    CheckKind, Condition, ConditionId, ExperimentRef, Field, GateRef, Rule, Source, StringId, Test, Unit,
-    UnitId,
+    CheckKind, Condition, ConditionId, CountryFields, ExperimentRef, Field, GateRef, Rule, Source, StringId,
+    Test, Unit, UnitId,
 };
 use crate::trace::{Observer, Origin, Step};
 use crate::user::{AttributeMap, Key, StandardField};
@@ -26,7 +27,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         // Whoever looks on sees every condition.
         if rule.pure && !O::ON {
             state.passes = ids.iter().all(|&id| match &self.ruleset.conditions[id.index()] {
-                Condition::Compare { source, test } => holds(test, self.value(source)),
+                Condition::Compare { source, test } => self.holds(test, self.value(source)),
                 // Only conditions without effects are in a pure rule, and the public ones were left out.
                 _ => true,
             });
@@ -59,7 +60,12 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
     fn condition(&mut self, condition: &'r Condition, state: &mut Evaluation) -> Outcome<Verdict> {
         match condition {
             Condition::Public => Ok(Some(true)),
-            Condition::Unsupported => Ok(None),
+            Condition::Unsupported(source) => {
+                if let Source::Country(fields) = source {
+                    self.country(fields, state);
+                }
+                Ok(None)
+            }
             Condition::Gate { gate, expected } => {
                 Ok(self.nested_gate(gate, state)?.map(|passes| passes == *expected))
             }
@@ -76,16 +82,34 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             Condition::Compare { source, test } => {
                 let value = match source {
                     Source::Group(Some(experiment)) => self.group(experiment)?,
+                    Source::Country(fields) => self.country(fields, state),
                     _ => self.value(source),
                 };
                 let looked_up =
                     matches!(test, Test::IdList { .. }) && value.text(&mut Scratch::new()).is_some();
-                let outcome = holds(test, value);
+                let outcome = self.holds(test, value);
                 self.tell(|| Step::Value(value));
                 state.id_list_lookup |= looked_up;
                 Ok(Some(outcome))
             }
         }
+    }
+
+    /// The country the user has, else that of the user's address.
+    fn country(&self, fields: &CountryFields, state: &mut Evaluation) -> Value<'_> {
+        if let Some(own) = self.field(&fields.country) {
+            return own;
+        }
+        let address = self.field(&fields.ip).unwrap_or(Value::Null);
+        let mut scratch = Scratch::new();
+        let Some(address) = address.text(&mut scratch) else {
+            return Value::Null;
+        };
+        let Some(countries) = self.input.countries else {
+            state.country_not_loaded |= four_parts(address).is_some();
+            return Value::Null;
+        };
+        countries.lookup(address).map_or(Value::Null, Value::Text)
     }
 
     /// The group the user gets in an experiment. A check of its own: what it exposes is not exposed here.
@@ -221,7 +245,8 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             }
             Source::Now => Value::Now(self.input.now),
             Source::App => self.input.app_id.unwrap_or_else(|| self.ruleset.app_id()),
-            Source::Group(_) | Source::Nothing => Value::Null,
+            // `condition` looks at the first two, because that has effects.
+            Source::Group(_) | Source::Country(_) | Source::Nothing => Value::Null,
         }
     }
 
@@ -286,20 +311,29 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
     pub(super) fn unit_text<'s>(&'s self, unit: UnitId, scratch: &'s mut Scratch) -> &'s str {
         self.unit(unit).text(scratch).unwrap_or_default()
     }
-}
 
-fn holds(test: &Test, value: Value<'_>) -> bool {
-    match test {
-        Test::Constant(outcome) => *outcome,
-        Test::Number(order, operand) => numbers::compare(*order, value, *operand),
-        Test::Version(test, operand) => versions::test(*test, value, operand),
-        Test::Member { set, fold_case, expected } => strings::is_member(value, set, *fold_case) == *expected,
-        Test::Part { parts, place, expected } => strings::has_part(value, parts, *place) == *expected,
-        Test::Regex(regex) => regexes::matches(value, regex),
-        Test::Time(test, operand) => times::test(*test, value, *operand),
-        Test::Equal { operand, expected } => equal::equal(value, operand) == *expected,
-        Test::Array(test, operand) => arrays::test(*test, value, operand),
-        // No list is loaded.
-        Test::IdList { expected } => !expected,
+    fn holds(&self, test: &Test, value: Value<'_>) -> bool {
+        match test {
+            Test::Constant(outcome) => *outcome,
+            Test::Number(order, operand) => numbers::compare(*order, value, *operand),
+            Test::Version(test, operand) => versions::test(*test, value, operand),
+            Test::Member { set, fold_case, expected } => {
+                strings::is_member(value, set, *fold_case) == *expected
+            }
+            Test::Part { parts, place, expected } => strings::has_part(value, parts, *place) == *expected,
+            Test::Regex(regex) => regexes::matches(value, regex),
+            Test::Time(test, operand) => times::test(*test, value, *operand),
+            Test::Equal { operand, expected } => equal::equal(value, operand) == *expected,
+            Test::Array(test, operand) => arrays::test(*test, value, operand),
+            Test::IdList { list, expected } => self.is_listed(list, value) == *expected,
+        }
+    }
+
+    fn is_listed(&self, list: &str, value: Value<'_>) -> bool {
+        let mut scratch = Scratch::new();
+        let (Some(lists), Some(id)) = (self.input.id_lists, value.text(&mut scratch)) else {
+            return false;
+        };
+        lists.contains(list, id)
     }
 }

@@ -10,7 +10,9 @@ use smallvec::SmallVec;
 use std::cell::OnceCell;
 
 use crate::bucket::Rollout;
+use crate::countries::Countries;
 use crate::evaluation::{Evaluation, Exposures, Reason, Returned, Undelegated};
+use crate::id_lists::IdLists;
 use crate::overrides::{Found, Overrides};
 use crate::ruleset::{CheckKind, Ruleset, Spec, SpecId, StringId, UnitId};
 use crate::trace::{Nobody, Observer, Step};
@@ -47,13 +49,28 @@ pub struct Input<'a> {
     pub random: u64,
     /// The app id that `target_app` conditions see; the payload's unless given.
     pub app_id: Option<Value<'a>>,
+    /// Countries of addresses. Looked at only if [`Ruleset::uses_country`].
+    pub countries: Option<&'a Countries>,
+    /// Who is on which ID list; without it nobody is on any. Looked at only if
+    /// [`Ruleset::uses_id_lists`].
+    pub id_lists: Option<&'a IdLists>,
 }
 
 impl<'a> Input<'a> {
     /// A user of an application with these attributes, and nothing else known.
     #[must_use]
     pub const fn new(user: UserView<'a>, global: UserView<'a>) -> Self {
-        Self { user, global, tier: None, now: 0, overrides: None, random: 0, app_id: None }
+        Self {
+            user,
+            global,
+            tier: None,
+            now: 0,
+            overrides: None,
+            random: 0,
+            app_id: None,
+            countries: None,
+            id_lists: None,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `in_segment_list` and `not_in_segment_list`. No list is ever loaded, so only the second can hold;
+//! `in_segment_list` and `not_in_segment_list` where no list is loaded, so that only the second can hold;
 //! what counts is whether a look-up took place, because that shows in the reason.
 
 use crate::support::{ABSENT, Project, check_table, condition, user_field, with};

@@ -166,6 +166,7 @@ pub(crate) struct Outcome {
     pub(crate) is_active: bool,
     pub(crate) in_layer: bool,
     pub(crate) id_list_lookup: bool,
+    pub(crate) country_not_loaded: bool,
     /// `⟨gate⟩=⟨value⟩ by ⟨rule⟩` for each.
     pub(crate) exposures: Vec<String>,
     pub(crate) undelegated: Option<Vec<String>>,
@@ -277,6 +278,7 @@ impl Project {
             is_active: evaluation.is_active,
             in_layer: evaluation.in_layer,
             id_list_lookup: evaluation.id_list_lookup,
+            country_not_loaded: evaluation.country_not_loaded,
             exposures: evaluation.exposures.iter().map(exposure).collect(),
             undelegated: evaluation.undelegated_exposures().map(|list| list.map(exposure).collect()),
         }
