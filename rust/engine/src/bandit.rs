@@ -87,11 +87,10 @@ impl Bandit {
             let arm = ((bucket / width) as usize).min(self.arms.len() - 1);
             return Choice { arm, explored: true };
         }
-        let best = if bucket < self.sample_rate * BUCKETS as f64 { None } else { self.best(&field) };
-        match best {
-            Some(arm) => Choice { arm, explored: false },
-            None => Choice { arm: self.sample(random), explored: true },
-        }
+        let explored = bucket < self.sample_rate * BUCKETS as f64;
+        let best = if explored { None } else { self.best(&field) };
+        // Chance also decides where nothing is known of any group, but that does not count as exploring.
+        Choice { arm: best.unwrap_or_else(|| self.sample(random)), explored }
     }
 
     /// What each group is expected to be worth for the user, as far as anything is known of it.

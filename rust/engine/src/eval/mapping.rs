@@ -85,6 +85,9 @@ impl<O: Observer> Evaluator<'_, '_, O> {
 
     fn reset(&mut self, state: &mut Evaluation) {
         *state = Evaluation::new(Reason::Recognized);
-        self.exposures.truncate(self.base);
+        let base = self.base;
+        self.exposures.truncate(base);
+        // Gates that exposed what is gone now are evaluated again.
+        self.memo.retain(|known| known.exposures.1 <= base);
     }
 }
