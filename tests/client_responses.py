@@ -56,12 +56,21 @@ class Both:
         self.statsig.shutdown().wait()
         self.reference.close()
 
+    def override(self, method: str, *arguments: object) -> None:
+        """Calls the method that sets an override on both."""
+        getattr(self.statsig, method)(*arguments)
+        getattr(self.reference.core, method)(*arguments)
+
     def compare(
-        self, user: dict[str, Any], hash_name: str | None = "none", key: str | None = None
+        self,
+        user: dict[str, Any],
+        hash_name: str | None = "none",
+        key: str | None = None,
+        overrides: bool | None = None,
     ) -> dict[str, Any]:
         """Compares the responses for a user and returns ours."""
-        ours = self.statsig.get_client_initialize_response(user, hash_name, key)
-        theirs = self.reference.client_response(user, hash_name, key)
+        ours = self.statsig.get_client_initialize_response(user, hash_name, key, overrides)
+        theirs = self.reference.client_response(user, hash_name, key, overrides)
         self.differences.compared += 1
         lines = response_differences(ours, theirs)
         if lines:

@@ -137,6 +137,11 @@ class Reference:
         """Where the specs in use came from; `NoValues` if the payload was refused as a whole."""
         return str(self._core.get_initialize_details().source)
 
+    @property
+    def core(self) -> Statsig:
+        """The official instance, for its methods that set overrides."""
+        return self._core
+
     def names(self) -> dict[Kind, set[str]]:
         """Names of the specs that were accepted, by kind. An autotune counts as a config."""
         core = self._core

@@ -403,7 +403,7 @@ class Evaluator:
             hash: How names are written: `"sha256"`, `"none"`, and anything else for `"djb2"`.
             client_sdk_key: The client SDK's own key. What the project does not have for that key's app
                 is left out.
-            include_local_overrides: Nothing depends on it yet.
+            include_local_overrides: Whether what the application set with `override_…` counts.
         """
 
     def get_feature_gate_list(self) -> list[str]:
