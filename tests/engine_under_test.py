@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from answers import Answer, Kind, Secondary, without_source
-from statsig_fastly import Statsig, StatsigOptions
+from statsig_fastly import (
+    ExperimentEvaluationOptions,
+    LayerEvaluationOptions,
+    Statsig,
+    StatsigOptions,
+)
 from statsig_fastly.adapters.memory import MemoryAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from statsig_fastly import EvaluationDetails, StatsigUser
+    from statsig_fastly.persistent_storage import StickyStorage
 
 __all__ = ["our_answer", "our_engine"]
 
@@ -20,6 +26,7 @@ def our_engine(
     payload: bytes,
     environment: str | None = None,
     global_custom_fields: Mapping[str, Any] | None = None,
+    persistent_storage: StickyStorage | None = None,
     **more: Any,  # noqa: ANN401 - whatever StatsigOptions takes
 ) -> Statsig:
     """This package, holding one payload; use it in a `with` statement."""
@@ -27,13 +34,23 @@ def our_engine(
         data_adapter=MemoryAdapter(payload),
         environment=environment,
         global_custom_fields=dict(global_custom_fields) if global_custom_fields else None,
+        persistent_storage=persistent_storage,
         **more,
     )
     return Statsig("secret-key", options)
 
 
-def our_answer(statsig: Statsig, kind: Kind, name: str, user: StatsigUser | dict[str, Any]) -> Answer:
-    """One check through the public API of this package."""
+def our_answer(
+    statsig: Statsig,
+    kind: Kind,
+    name: str,
+    user: StatsigUser | dict[str, Any],
+    options: Mapping[str, Any] | None = None,
+) -> Answer:
+    """One check through the public API of this package.
+
+    `options` are evaluation options by name, for an experiment or a layer.
+    """
     if kind == "gate":
         gate = statsig.get_feature_gate(user, name)
         return Answer(gate.value, gate.rule_id, gate.id_type, *_details(gate.details))
@@ -41,7 +58,9 @@ def our_answer(statsig: Statsig, kind: Kind, name: str, user: StatsigUser | dict
         config = statsig.get_dynamic_config(user, name)
         return Answer(config.value, config.rule_id, config.id_type, *_details(config.details))
     if kind == "experiment":
-        experiment = statsig.get_experiment(user, name)
+        experiment = statsig.get_experiment(
+            user, name, ExperimentEvaluationOptions(**options) if options else None
+        )
         return Answer(
             experiment.value,
             experiment.rule_id,
@@ -51,7 +70,7 @@ def our_answer(statsig: Statsig, kind: Kind, name: str, user: StatsigUser | dict
             secondary_exposures=_secondary(experiment.secondary_exposures),
             is_experiment_active=experiment.is_experiment_active,
         )
-    layer = statsig.get_layer(user, name)
+    layer = statsig.get_layer(user, name, LayerEvaluationOptions(**options) if options else None)
     return Answer(
         layer.get_value(),
         layer.rule_id,

@@ -17,6 +17,7 @@ from statsig_python_core import (
     ExperimentEvaluationOptions,
     FeatureGateEvaluationOptions,
     LayerEvaluationOptions,
+    PersistentStorage,
     Statsig,
     StatsigOptions,
     StatsigUser,
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["NEVER_MS", "PayloadStore", "Reference", "reference_user"]
+    from statsig_fastly.persistent_storage import StickyStorage
+
+__all__ = ["NEVER_MS", "ForwardingStorage", "PayloadStore", "Reference", "reference_user"]
 
 # The reference polls its data store; once per run is enough.
 NEVER_MS: Final = 10**9
@@ -69,6 +72,15 @@ class PayloadStore(DataStore):  # type: ignore[misc]
         return True  # otherwise the reference calls its start-up a failure
 
 
+class ForwardingStorage(PersistentStorage):  # type: ignore[misc]
+    """Persistent storage of the reference that hands on to any object with the three methods."""
+
+    def __init__(self, storage: StickyStorage) -> None:
+        # The base class binds these.
+        self.load, self.save, self.delete = storage.load, storage.save, storage.delete
+        super().__init__()
+
+
 def reference_user(fields: Mapping[str, Any]) -> StatsigUser:
     """The reference's user with these wire names."""
     return StatsigUser(**{_USER_KEYWORDS[name]: value for name, value in fields.items()})
@@ -81,6 +93,7 @@ class Reference:
         payload: The config specs, v2 format.
         environment: Global tier, as in the options of both packages.
         global_custom_fields: As in the options of both packages.
+        persistent_storage: Where sticky values go.
         options: Further options of the official package, or others than these.
     """
 
@@ -89,6 +102,7 @@ class Reference:
         payload: bytes | str,
         environment: str | None = None,
         global_custom_fields: Mapping[str, Any] | None = None,
+        persistent_storage: StickyStorage | None = None,
         **options: Any,  # noqa: ANN401 - whatever the official package takes
     ) -> None:
         text = payload.decode() if isinstance(payload, bytes) else payload
@@ -104,6 +118,7 @@ class Reference:
             "environment": environment,
             "global_custom_fields": dict(global_custom_fields) if global_custom_fields else None,
             "output_log_level": "none",
+            "persistent_storage": ForwardingStorage(persistent_storage) if persistent_storage else None,
             "specs_sync_interval_ms": NEVER_MS,
         }
         self._core = Statsig(f"secret-{uuid.uuid4().hex}", StatsigOptions(**{**settings, **options}))
@@ -153,17 +168,27 @@ class Reference:
             "layer": set(core.get_layer_list()),
         }
 
-    def check(self, kind: Kind, name: str, user: StatsigUser | Mapping[str, Any]) -> Answer:
+    def check(
+        self,
+        kind: Kind,
+        name: str,
+        user: StatsigUser | Mapping[str, Any],
+        options: Mapping[str, Any] | None = None,
+    ) -> Answer:
         """Evaluates one spec.
 
         Args:
             kind: Which of the four calls to make.
             name: Name of the spec; need not exist.
             user: What `reference_user` returned (reuse it for many checks), or a mapping of wire names.
+            options: Further evaluation options by name.
         """
         if not isinstance(user, StatsigUser):
             user = reference_user(user)
-        raw = self._ask[kind](user, name, self._quiet[kind])
+        how = self._quiet[kind]
+        if options:
+            how = type(how)(disable_exposure_logging=True, **options)
+        raw = self._ask[kind](user, name, how)
         details = raw["details"]
         value = raw.get("value")
         return Answer(
@@ -196,6 +221,11 @@ class Reference:
             user, hash_name, client_sdk_key, include_local_overrides
         )
         return str(response)
+
+    def override(self, kind: Kind, name: str, value: Mapping[str, Any]) -> None:
+        """Sets the value of an experiment or layer locally."""
+        override = {"experiment": self._core.override_experiment, "layer": self._core.override_layer}
+        override[kind](name, dict(value))
 
     def close(self) -> None:
         """Stops the core's threads."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from recording_storage import RecordingStorage
 from small_project import TIME, payload
 from statsig_fastly import MemoryAdapter, Payload, Statsig, StatsigOptions
 
@@ -158,3 +159,26 @@ def test_the_key_is_not_shown() -> None:
     with statsig:
         assert repr(statsig) == f"Statsig(adapter='Memory', source='Adapter(Memory)', config_time={TIME})"
     assert "hush-hush" not in repr(statsig) + repr(vars(statsig))
+
+
+@pytest.mark.parametrize(
+    ("storage", "says"),
+    [
+        (5, "got int, which has no load and no save and no delete"),
+        ({}, "got dict, which has no load and no save and no delete"),
+        (SimpleNamespace(load=print, save=print), "got SimpleNamespace, which has no delete"),
+        (SimpleNamespace(load=print, save=5, delete=print), "got SimpleNamespace, which has no save"),
+        (RecordingStorage, "got the class RecordingStorage"),
+    ],
+    ids=repr,
+)
+def test_storages_that_cannot_be(storage: Any, says: str) -> None:  # noqa: ANN401
+    with pytest.raises(TypeError) as caught:
+        StatsigOptions(persistent_storage=storage)
+    expected = "argument 'persistent_storage': expected an object with load, save and delete, or None"
+    assert str(caught.value) == f"{expected}; {says}"
+
+
+def test_a_storage_need_not_inherit() -> None:
+    storage: Any = SimpleNamespace(load=print, save=print, delete=print)
+    assert StatsigOptions(persistent_storage=storage).persistent_storage is storage

@@ -30,6 +30,7 @@ from statsig_fastly.client import FailureDetails, InitializeDetails, Statsig, Sy
 from statsig_fastly.completion import Completion
 from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError
 from statsig_fastly.options import StatsigOptions
+from statsig_fastly.persistent_storage import PersistentStorage, StickyValues, UserPersistedValues
 
 if TYPE_CHECKING:
     from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
@@ -59,13 +60,16 @@ __all__ = [
     "MemoryAdapter",
     "Payload",
     "PayloadError",
+    "PersistentStorage",
     "RuleTrace",
     "SpecAdapter",
     "Statsig",
     "StatsigFastlyError",
     "StatsigOptions",
     "StatsigUser",
+    "StickyValues",
     "SyncDetails",
+    "UserPersistedValues",
     "__version__",
 ]
 

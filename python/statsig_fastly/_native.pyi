@@ -1,7 +1,7 @@
 """The Rust core: users, results and the evaluator behind `Statsig`."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypeVar, final, overload, type_check_only
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Self, disjoint_base
 
@@ -20,6 +20,7 @@ __all__ = [
     "__version__",
     "_load_countries",
     "parse_user_agent",
+    "storage_key",
 ]
 
 __version__: str
@@ -120,6 +121,7 @@ class EvaluationDetails:
     Attributes:
         reason: `⟨source⟩:Recognized`, `:Unrecognized` (no such spec) or `:Unsupported` (a condition is
             of a kind that is not evaluated); `Uninitialized` and `NoValues` where nothing is loaded;
+            `Persisted` for a result that was kept for the unit;
             `Error:…` where gates and delegates are nested too deeply; `LocalOverride:Recognized` for
             what the application set itself; `⟨source⟩:Recognized:IdListInMemory` where an ID list was
             looked at; `CountryLookupNotLoaded:Recognized` where the country of an IP address was wanted
@@ -332,13 +334,63 @@ class FeatureGateEvaluationOptions(_EvaluationOptions):
 class DynamicConfigEvaluationOptions(_EvaluationOptions):
     """How one dynamic config check is to behave."""
 
+@type_check_only
+class _StickyEvaluationOptions:
+    """What the options of experiment and layer checks have.
+
+    Those with `user_persisted_values` are unhashable. They can be pickled.
+
+    Args:
+        disable_exposure_logging: True if the check is not to count as an exposure.
+        user_persisted_values: Results that were kept for the unit, by the name of the experiment or
+            layer. It counts only with `StatsigOptions.persistent_storage`. An entry that cannot be read is
+            logged and left out.
+        enforce_overrides: True if the live result counts for those whom a rule of the experiment with an
+            id that ends in `override` puts into a group.
+        enforce_targeting: True if the live result counts for those whom the experiment's targeting rules
+            leave out.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+    """
+
+    def __new__(
+        cls,
+        disable_exposure_logging: bool = False,
+        user_persisted_values: Mapping[str, Mapping[str, Any]] | None = None,
+        enforce_overrides: bool = False,
+        enforce_targeting: bool = False,
+    ) -> Self: ...
+    @property
+    def disable_exposure_logging(self) -> bool: ...
+    @property
+    def user_persisted_values(self) -> dict[str, Any] | None: ...
+    @property
+    def enforce_overrides(self) -> bool: ...
+    @property
+    def enforce_targeting(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]: ...
+
 @final
-class ExperimentEvaluationOptions(_EvaluationOptions):
+class ExperimentEvaluationOptions(_StickyEvaluationOptions):
     """How one experiment check is to behave."""
 
 @final
-class LayerEvaluationOptions(_EvaluationOptions):
+class LayerEvaluationOptions(_StickyEvaluationOptions):
     """How one layer check is to behave."""
+
+@type_check_only
+class _StorageCalls(Protocol):
+    """Where results are kept and removed. What these raise reaches the check."""
+
+    def save(self, key: str, name: str, data: Any, /) -> object: ...
+    def delete(self, key: str, name: str, /) -> object: ...
+    def refuse(self, name: str, problem: str, /) -> object: ...
+
+def storage_key(user: _User, id_type: str) -> str | None:
+    """`⟨id⟩:⟨id type⟩`, under which results of a user are kept; None if the user has no such id."""
 
 @disjoint_base
 class Evaluator:
@@ -355,6 +407,7 @@ class Evaluator:
         global_custom_fields: Mapping[str, _Attribute] | None = None,
         disable_country_lookup: bool = False,
         id_lists: Mapping[str, Collection[str]] | None = None,
+        storage: _StorageCalls | None = None,
     ) -> Self: ...
     @property
     def is_ready(self) -> bool:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from statsig_fastly.adapters import Payload
 from statsig_fastly.completion import Completion
-from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError
+from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError, described
 from statsig_fastly.local_overrides import LocalOverrides
 from statsig_fastly.options import StatsigOptions
+from statsig_fastly.persistent_storage import StorageCalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,6 @@ _log = logging.getLogger("statsig_fastly")
 
 # A payload with very many broken specs must not flood the log.
 _ISSUES_LOGGED = 10
-_ERROR_TEXT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,14 @@ class Statsig(LocalOverrides):
             raise TypeError(
                 f"argument 'options': expected StatsigOptions or None, got {type(options).__name__}"
             )
+        storage = options.persistent_storage
         statsig = super().__new__(
             cls,
             options.environment,
             options.global_custom_fields,
             options.disable_country_lookup,
             options.id_lists,
+            None if storage is None else StorageCalls(storage),
         )
         statsig._options = options
         statsig._details = None
@@ -329,7 +331,7 @@ class Statsig(LocalOverrides):
             if adapter is not None:
                 adapter.close()
         except BaseException as error:  # an adapter of the user's own may raise anything  # noqa: BLE001
-            _log.warning("closing %s failed: %s", adapter, _described(error))
+            _log.warning("closing %s failed: %s", adapter, described(error))
 
     def _sync(self, adapter: SpecAdapter) -> SyncDetails:
         changed = False
@@ -349,7 +351,7 @@ class Statsig(LocalOverrides):
         except (AdapterError, PayloadError) as caught:
             error = caught
         except BaseException as caught:  # an adapter of the user's own may raise anything  # noqa: BLE001
-            error = AdapterError(f"{adapter.name} raised {_described(caught)}")
+            error = AdapterError(f"{adapter.name} raised {described(caught)}")
         return SyncDetails(changed, self.config_time, error)
 
     def _report(self, details: SyncDetails) -> SyncDetails:
@@ -380,13 +382,3 @@ class Statsig(LocalOverrides):
             if len(issues) > _ISSUES_LOGGED:
                 _log.warning("the payload has %d more faults", len(issues) - _ISSUES_LOGGED)
         return outcome
-
-
-def _described(error: BaseException) -> str:
-    """An exception of somebody else's in one line of bounded length."""
-    name = type(error).__name__
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # noqa: BLE001 - an exception that cannot even say what it is
-        text = ""
-    return f"{name}: {text[:_ERROR_TEXT]}" if text else name

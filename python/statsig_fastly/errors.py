@@ -8,6 +8,8 @@ from __future__ import annotations
 
 __all__ = ["AdapterError", "PayloadError", "StatsigFastlyError"]
 
+_LONGEST_TEXT = 300
+
 
 class StatsigFastlyError(Exception):
     """Base of every exception this package defines."""
@@ -37,3 +39,13 @@ class AdapterError(StatsigFastlyError):
         super().__init__(message)
         self.status = status
         self.retryable = retryable
+
+
+def described(error: BaseException) -> str:
+    """An exception of somebody else's in one line of bounded length."""
+    name = type(error).__name__
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - an exception that cannot even say what it is
+        text = ""
+    return f"{name}: {text[:_LONGEST_TEXT]}" if text else name

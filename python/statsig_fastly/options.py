@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from statsig_fastly._native import Evaluator
 from statsig_fastly.adapters import SpecAdapter
+
+if TYPE_CHECKING:
+    from statsig_fastly.persistent_storage import StickyStorage
 
 __all__ = ["StatsigOptions"]
 
@@ -34,6 +37,9 @@ class StatsigOptions:
         id_lists: Who is on which ID list (conditions with `in_segment_list`): unit ids by name of the list,
             such as `{"beta testers": ["user-1", "user-2"]}`. These are lists of the application's own;
             none are fetched.
+        persistent_storage: Where results of experiments and layers are kept, so that users stay in their
+            groups: a `PersistentStorage`, or any object with its `load`, `save` and `delete`. With one, a
+            check that is given no `user_persisted_values` removes what is kept.
 
     Raises:
         TypeError: An argument has the wrong type.
@@ -47,6 +53,7 @@ class StatsigOptions:
     init_timeout_ms: int = 3000
     disable_country_lookup: bool = False
     id_lists: Mapping[str, Collection[str]] | None = field(default=None, repr=False)
+    persistent_storage: StickyStorage | None = None
 
     def __post_init__(self) -> None:
         _check("data_adapter", self.data_adapter, SpecAdapter, "an adapter with name, fetch and close")
@@ -70,6 +77,7 @@ class StatsigOptions:
             )
         if self.init_timeout_ms > _LONGEST_MS:
             raise ValueError(f"argument 'init_timeout_ms': expected at most {_LONGEST_MS} ms, got more")
+        _check_storage(self.persistent_storage)
 
 
 def _check(name: str, value: object, types: type | tuple[type, ...], expected: str) -> None:
@@ -78,6 +86,17 @@ def _check(name: str, value: object, types: type | tuple[type, ...], expected: s
         raise TypeError(f"argument '{name}': expected {expected} or None, got the class {value.__name__}")
     if value is not None and not isinstance(value, types):
         raise TypeError(f"argument '{name}': expected {expected} or None, got {_type(value)}")
+
+
+def _check_storage(storage: object) -> None:
+    if storage is None:
+        return
+    expected = "argument 'persistent_storage': expected an object with load, save and delete, or None"
+    if isinstance(storage, type):
+        raise TypeError(f"{expected}; got the class {storage.__name__}")
+    missing = [name for name in ("load", "save", "delete") if not callable(getattr(storage, name, None))]
+    if missing:
+        raise TypeError(f"{expected}; got {_type(storage)}, which has no {' and no '.join(missing)}")
 
 
 def _check_utf8(name: str, value: str | bytes | None) -> None:

@@ -76,6 +76,9 @@ pub struct Evaluation {
     pub explicit: Option<SpecId>,
     /// The spec that took the place of the one that was asked for, or of a nested gate.
     pub mapped: Option<StringId>,
+    /// The spec that was evaluated first, of those the result comes from: another than the one that was
+    /// asked for after a config mapping.
+    pub origin: Option<SpecId>,
     /// True if the value is one the application set itself. The reason then is that one.
     pub is_override: bool,
     /// True if the deciding rule is a group of an experiment.
@@ -107,6 +110,7 @@ impl Evaluation {
             delegate: None,
             explicit: None,
             mapped: None,
+            origin: None,
             is_override: false,
             is_group: false,
             is_active: false,

@@ -55,6 +55,7 @@ mod overrides;
 mod response;
 mod ruleset;
 mod sha256;
+mod sticky;
 mod trace;
 mod user;
 mod user_agent;
@@ -73,6 +74,7 @@ pub use response::{NameHash, ResponseOptions, SdkInfo, client_response};
 pub use ruleset::{
     CheckKind, Format, Issue, JsonKind, JsonValue, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId,
 };
+pub use sticky::{Given, Slot, StickyDecision, StickyRequest, decide_sticky, storage_key};
 pub use user::{Attribute, AttributeMap, Layout, PackedUser, StandardField, UserBuilder, UserView};
 pub use user_agent::{UserAgent, UserAgentPart};
 pub use value::{Array, Object, Value};

@@ -17,7 +17,7 @@ use crate::compare::times::TimeTest;
 use crate::compare::versions::{Version, VersionTest};
 use crate::compile::Descriptions;
 use crate::sha256::Prefix;
-use crate::user::{AttributeMap, Key, PackedUser, StandardField};
+use crate::user::{AttributeMap, Key, PackedUser, StandardField, UserView};
 use crate::user_agent::UserAgentPart;
 use crate::value::Value;
 
@@ -249,6 +249,26 @@ impl Unit {
         match self {
             Self::UserId => "userID",
             Self::Custom(exact, _) => exact.name(),
+        }
+    }
+
+    pub(crate) fn new(id_type: &str) -> Self {
+        let lower = id_type.to_lowercase();
+        if lower == "userid" {
+            return Self::UserId;
+        }
+        let other = if lower == id_type { None } else { Some(Key::new(&lower)) };
+        Self::Custom(Key::new(id_type), other)
+    }
+
+    /// The user's id of this type.
+    pub(crate) fn of<'a>(&self, user: &UserView<'a>) -> Value<'a> {
+        match self {
+            Self::UserId => user.standard(StandardField::UserId).map_or(Value::Null, Value::Text),
+            Self::Custom(exact, lower) => user
+                .attribute(AttributeMap::CustomIds, exact)
+                .or_else(|| lower.as_ref().and_then(|lower| user.attribute(AttributeMap::CustomIds, lower)))
+                .unwrap_or(Value::Null),
         }
     }
 }

@@ -290,7 +290,7 @@ fn texts_of_value(json: &str) -> Vec<String> {
     }))
     .to_string()
     .replace("\"VALUE\"", json);
-    let project = Project::parse(text.as_bytes()).unwrap();
+    let project = Project::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
     project.0.values().iter().map(|value| value.json().to_owned()).collect()
 }
 

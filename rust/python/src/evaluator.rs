@@ -1,6 +1,7 @@
 //! `Evaluator`: the ruleset in use and the checks against it.
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use statsig_engine::{
@@ -19,12 +20,13 @@ use crate::id_lists::read_id_lists;
 use crate::loaded::Loaded;
 use crate::options::{
     PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
-    PyLayerEvaluationOptions,
+    PyLayerEvaluationOptions, StickyOptions,
 };
 use crate::outcome::{Basis, Outcome, PyEvaluationDetails};
 use crate::overrides::{Given, LocalOverrides, check_kind, override_of};
 use crate::response::{self, Wanted};
 use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
+use crate::sticky::sticky_result;
 use crate::user::with_user;
 
 /// A ruleset and the checks against it. `Statsig` adds where the ruleset comes from.
@@ -40,24 +42,49 @@ pub(crate) struct PyEvaluator {
     session: String,
     looks_up_countries: bool,
     id_lists: ArcSwapOption<IdLists>,
+    /// Where sticky values are kept: `save`, `delete` and `refuse` of a `StorageCalls`.
+    storage: Option<Py<PyAny>>,
+}
+
+/// What one check is made against.
+pub(crate) struct Snapshot {
+    loaded: Option<Arc<Loaded>>,
+    overrides: Guard<Option<Arc<Overrides>>>,
+}
+
+impl Snapshot {
+    pub(crate) fn loaded(&self) -> Option<&Loaded> {
+        self.loaded.as_deref()
+    }
+
+    pub(crate) fn overrides(&self) -> Option<&Overrides> {
+        self.overrides.as_deref()
+    }
 }
 
 /// What checks are evaluated against while nothing is loaded: overrides count then as well.
 static EMPTY: LazyLock<Ruleset> = LazyLock::new(Ruleset::empty);
 
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 #[pymethods]
 impl PyEvaluator {
     #[new]
-    #[pyo3(signature = (environment = None, global_custom_fields = None, disable_country_lookup = false, id_lists = None))]
+    #[pyo3(signature = (
+        environment = None,
+        global_custom_fields = None,
+        disable_country_lookup = false,
+        id_lists = None,
+        storage = None,
+    ))]
     fn new(
         environment: Option<&Bound<'_, PyString>>,
         global_custom_fields: Option<&Bound<'_, PyAny>>,
         disable_country_lookup: bool,
         id_lists: Option<&Bound<'_, PyAny>>,
+        storage: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let environment = environment.map(|tier| text(Place::Argument("environment"), tier)).transpose()?;
         let mut builder = UserBuilder::new();
@@ -74,7 +101,12 @@ impl PyEvaluator {
             session: response::new_session(),
             looks_up_countries: !disable_country_lookup,
             id_lists: ArcSwapOption::new(id_lists.map(read_id_lists).transpose()?.map(Arc::new)),
+            storage,
         })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.storage)
     }
 
     /// Compiles a payload with the GIL released and puts it in place of the one in use. Says what came of
@@ -130,17 +162,16 @@ impl PyEvaluator {
         show_private: bool,
     ) -> PyResult<(String, PyEvaluationDetails)> {
         let text = check_name(name)?;
-        let (loaded, overrides) = (self.current.load_full(), self.overrides.load());
+        let snapshot = self.snapshot();
         let kind = match kind {
             Some(kind) => check_kind(kind)?,
-            None => loaded.as_ref().map_or(CheckKind::Gate, |loaded| loaded.ruleset.kind_of(text)),
+            None => snapshot.loaded().map_or(CheckKind::Gate, |loaded| loaded.ruleset.kind_of(text)),
         };
         let (evaluation, trace) =
-            self.with_input(loaded.as_deref(), overrides.as_deref(), user, |ruleset, input| {
+            self.with_input(snapshot.loaded(), snapshot.overrides(), user, |ruleset, input| {
                 explain(ruleset, kind, text, input, show_private)
             })?;
-        let outcome = self.outcome(name, loaded, overrides.as_ref(), evaluation)?;
-        Ok((trace, outcome.details()))
+        Ok((trace, self.outcome(name.cast()?, snapshot, evaluation).details()))
     }
 
     fn _set_override(&self, kind: &str, name: &str, value: Given, unit: Option<&str>) -> PyResult<()> {
@@ -254,8 +285,9 @@ impl PyEvaluator {
         name: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyExperiment> {
-        check_options::<PyExperimentEvaluationOptions>("ExperimentEvaluationOptions", options)?;
-        Ok(PyExperiment::new(self.result(CheckKind::Experiment, user, name)?))
+        let options = check_options::<PyExperimentEvaluationOptions>("ExperimentEvaluationOptions", options)?;
+        let sticky = options.map(|options| options.get().sticky());
+        Ok(PyExperiment::new(self.kept_or_live(CheckKind::Experiment, user, name, sticky)?))
     }
 
     /// The parameters of a layer, from the experiment in it that the user is part of.
@@ -266,8 +298,9 @@ impl PyEvaluator {
         name: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyLayer> {
-        check_options::<PyLayerEvaluationOptions>("LayerEvaluationOptions", options)?;
-        Ok(PyLayer::new(self.result(CheckKind::Layer, user, name)?))
+        let options = check_options::<PyLayerEvaluationOptions>("LayerEvaluationOptions", options)?;
+        let sticky = options.map(|options| options.get().sticky());
+        Ok(PyLayer::new(self.kept_or_live(CheckKind::Layer, user, name, sticky)?))
     }
 
     /// What a client SDK starts from: everything the user gets, as JSON.
@@ -281,10 +314,10 @@ impl PyEvaluator {
         include_local_overrides: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<String> {
         let wanted = Wanted::new(hash, client_sdk_key, include_local_overrides)?;
-        let (loaded, overrides) = (self.current.load_full(), self.overrides.load());
-        let overrides = overrides.as_deref().filter(|_| wanted.overrides);
-        self.with_input(loaded.as_deref(), overrides, user, |ruleset, input| {
-            let ruleset = loaded.as_ref().map(|_| ruleset);
+        let snapshot = self.snapshot();
+        let overrides = snapshot.overrides().filter(|_| wanted.overrides);
+        self.with_input(snapshot.loaded(), overrides, user, |ruleset, input| {
+            let ruleset = snapshot.loaded().map(|_| ruleset);
             py.detach(|| client_response(ruleset, input, &wanted.options(&self.session)))
         })
     }
@@ -349,7 +382,7 @@ impl PyEvaluator {
         self.with_input(loaded, overrides, user, |ruleset, input| evaluate(ruleset, kind, name, input))
     }
 
-    fn with_input<T>(
+    pub(crate) fn with_input<T>(
         &self,
         loaded: Option<&Loaded>,
         overrides: Option<&Overrides>,
@@ -374,24 +407,40 @@ impl PyEvaluator {
 
     fn result(&self, kind: CheckKind, user: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<Outcome> {
         let text = check_name(name)?;
-        let (loaded, overrides) = (self.current.load_full(), self.overrides.load());
-        let evaluation = self.evaluate(loaded.as_deref(), overrides.as_deref(), kind, user, text)?;
-        self.outcome(name, loaded, overrides.as_ref(), evaluation)
+        let snapshot = self.snapshot();
+        let evaluation = self.evaluate(snapshot.loaded(), snapshot.overrides(), kind, user, text)?;
+        Ok(self.outcome(name.cast()?, snapshot, evaluation))
     }
 
-    fn outcome(
+    fn kept_or_live(
         &self,
+        kind: CheckKind,
+        user: &Bound<'_, PyAny>,
         name: &Bound<'_, PyAny>,
-        loaded: Option<Arc<Loaded>>,
-        overrides: Option<&Arc<Overrides>>,
-        evaluation: Evaluation,
+        options: Option<&StickyOptions>,
     ) -> PyResult<Outcome> {
-        Ok(Outcome {
-            name: name.cast::<PyString>()?.clone().unbind(),
-            basis: self.basis(loaded),
-            overrides: overrides.filter(|_| evaluation.is_override).cloned(),
+        match &self.storage {
+            Some(storage) => sticky_result(self, storage.bind(user.py()), kind, user, name, options),
+            None => self.result(kind, user, name),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot { loaded: self.current.load_full(), overrides: self.overrides.load() }
+    }
+
+    pub(crate) fn outcome(
+        &self,
+        name: &Bound<'_, PyString>,
+        snapshot: Snapshot,
+        evaluation: Evaluation,
+    ) -> Outcome {
+        Outcome {
+            name: name.clone().unbind(),
+            basis: self.basis(snapshot.loaded),
+            overrides: snapshot.overrides.as_ref().filter(|_| evaluation.is_override).cloned(),
             evaluation,
-        })
+        }
     }
 
     fn basis(&self, loaded: Option<Arc<Loaded>>) -> Basis {
@@ -421,18 +470,22 @@ impl PyEvaluator {
     }
 }
 
-fn check_name<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+pub(crate) fn check_name<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     match name.cast::<PyString>() {
         Ok(name) => text(Place::Argument("name"), name),
         Err(_) => Err(wrong_type("name", "str", name)),
     }
 }
 
-fn check_options<T: pyo3::PyTypeInfo>(class: &str, options: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-    match options {
-        Some(options) if !options.is_instance_of::<T>() => {
-            Err(wrong_type("options", &format!("{class} or None"), options))
-        }
-        _ => Ok(()),
+fn check_options<'a, 'py, T: pyo3::PyTypeInfo>(
+    class: &str,
+    options: Option<&'a Bound<'py, PyAny>>,
+) -> PyResult<Option<&'a Bound<'py, T>>> {
+    let Some(options) = options else {
+        return Ok(None);
+    };
+    match options.cast::<T>() {
+        Ok(options) => Ok(Some(options)),
+        Err(_) => Err(wrong_type("options", &format!("{class} or None"), options)),
     }
 }

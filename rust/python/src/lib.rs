@@ -13,6 +13,8 @@ mod outcome;
 mod overrides;
 mod response;
 mod results;
+mod sticky;
+mod stored;
 mod user;
 mod user_agent;
 
@@ -33,6 +35,8 @@ mod _native {
     use crate::outcome::PyEvaluationDetails;
     #[pymodule_export]
     use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
+    #[pymodule_export]
+    use crate::sticky::py_storage_key;
     #[pymodule_export]
     use crate::user::PyStatsigUser;
     #[pymodule_export]

@@ -9,15 +9,21 @@ use std::sync::Arc;
 use crate::errors::wrong_type;
 use crate::json;
 use crate::loaded::Loaded;
+use crate::stored::{Kept, exposure_list};
 
 /// The reason of what the application sets itself, whatever is loaded.
 const LOCAL_OVERRIDE: &str = "LocalOverride:Recognized";
+
+/// The reason of a result that was kept for the unit.
+const PERSISTED: &str = "Persisted";
 
 /// What an evaluation rests on.
 pub(crate) enum Basis {
     Loaded(Arc<Loaded>),
     /// Nothing is loaded: the reason that stands for it.
     Nothing(&'static str),
+    /// No ruleset: a result that was kept for the unit, which holds all its texts and its value.
+    Kept(Box<Kept>),
 }
 
 /// The part all results share.
@@ -33,7 +39,14 @@ impl Outcome {
     pub(crate) fn loaded(&self) -> Option<&Loaded> {
         match &self.basis {
             Basis::Loaded(loaded) => Some(loaded),
-            Basis::Nothing(_) => None,
+            Basis::Nothing(_) | Basis::Kept(_) => None,
+        }
+    }
+
+    fn kept(&self) -> Option<&Kept> {
+        match &self.basis {
+            Basis::Kept(kept) => Some(kept),
+            Basis::Loaded(_) | Basis::Nothing(_) => None,
         }
     }
 
@@ -42,6 +55,9 @@ impl Outcome {
     }
 
     pub(crate) fn rule_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        if let Some(rule_id) = self.kept().and_then(|kept| kept.stored.rule_id.as_ref()) {
+            return rule_id.bind(py).clone();
+        }
         if self.evaluation.rule == StringId::OVERRIDE {
             // Also where nothing is loaded.
             return intern!(py, "override").clone();
@@ -50,12 +66,23 @@ impl Outcome {
     }
 
     pub(crate) fn id_type<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        if let Some(kept) = self.kept() {
+            return kept.id_type.bind(py).clone();
+        }
         self.string(py, self.evaluation.id_type).unwrap_or_else(|| PyString::new(py, ""))
     }
 
     pub(crate) fn details(&self) -> PyEvaluationDetails {
         let loaded = match &self.basis {
             Basis::Loaded(loaded) => loaded,
+            Basis::Kept(kept) => {
+                return PyEvaluationDetails {
+                    reason: PERSISTED.to_owned(),
+                    lcut: kept.stored.time,
+                    received_at: Some(kept.received_at),
+                    version: kept.stored.version,
+                };
+            }
             Basis::Nothing(_) if self.evaluation.is_override => {
                 return PyEvaluationDetails {
                     reason: LOCAL_OVERRIDE.to_owned(),
@@ -107,8 +134,16 @@ impl Outcome {
         }
     }
 
+    /// True if there is a value at all; what is not an object is an empty one.
+    pub(crate) fn has_value(&self) -> bool {
+        self.kept().is_some() || self.evaluation.value != Returned::Nothing
+    }
+
     /// A dict of its own for every caller.
     pub(crate) fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        if let Some(kept) = self.kept() {
+            return json::copy_dict(kept.stored.value.bind(py));
+        }
         match &self.evaluation.value {
             Returned::Nothing => Ok(PyDict::new(py)),
             Returned::One(id) => json::copy_dict(&self.shared_value(py, *id)?),
@@ -129,6 +164,9 @@ impl Outcome {
     /// A parameter as it is kept: shared, so a container has to be copied before it is handed out.
     pub(crate) fn parameter<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = key.py();
+        if let Some(kept) = self.kept() {
+            return kept.stored.value.bind(py).get_item(key);
+        }
         match &self.evaluation.value {
             Returned::Nothing => Ok(None),
             Returned::One(id) => self.shared_value(py, *id)?.get_item(key),
@@ -177,7 +215,43 @@ impl Outcome {
         }
     }
 
-    pub(crate) fn exposures<'a, 'py>(
+    /// Gates that were met on the way, in order.
+    pub(crate) fn secondary_exposures<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        match self.kept() {
+            Some(kept) => exposure_list(py, &kept.stored.exposures),
+            None => self.exposures(py, self.evaluation.exposures.iter()),
+        }
+    }
+
+    /// The exposures that count for parameters the experiment does not set.
+    pub(crate) fn undelegated_exposures<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        if let Some(kept) = self.kept() {
+            return kept.stored.undelegated.as_ref().map(|all| exposure_list(py, all)).transpose();
+        }
+        let exposures = self.evaluation.undelegated_exposures();
+        exposures.map(|exposures| self.exposures(py, exposures)).transpose()
+    }
+
+    /// The parameters the experiment sets itself, if it says so.
+    pub(crate) fn explicit_parameters<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        if let Some(kept) = self.kept() {
+            let names = kept.stored.explicit_parameters.as_ref();
+            return names.map(|names| PyList::new(py, names)).transpose();
+        }
+        let (Some(loaded), Some(spec)) = (self.loaded(), self.evaluation.explicit) else {
+            return Ok(None);
+        };
+        let Some(names) = loaded.ruleset.explicit_parameters(spec) else {
+            return Ok(None);
+        };
+        let list = PyList::empty(py);
+        for name in names {
+            list.append(name)?;
+        }
+        Ok(Some(list))
+    }
+
+    fn exposures<'a, 'py>(
         &self,
         py: Python<'py>,
         exposures: impl Iterator<Item = &'a SecondaryExposure>,
@@ -196,6 +270,9 @@ impl Outcome {
     }
 
     pub(crate) fn delegate<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        if let Some(kept) = self.kept() {
+            return kept.stored.delegate.as_ref().map(|name| name.bind(py).clone());
+        }
         let loaded = self.loaded()?;
         Some(loaded.string(py, loaded.ruleset.spec(self.evaluation.delegate?).name()))
     }
@@ -219,6 +296,9 @@ impl Outcome {
     }
 
     pub(crate) fn group<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        if let Some(kept) = self.kept() {
+            return kept.stored.group.as_ref().map(|name| name.bind(py).clone());
+        }
         self.string(py, self.evaluation.group)
     }
 }

@@ -228,7 +228,7 @@ macro_rules! config_class {
             /// Gates that were met on the way, in order.
             #[getter]
             fn secondary_exposures<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-                self.0.exposures(py, self.0.evaluation.exposures.iter())
+                self.0.secondary_exposures(py)
             }
 
             $($methods)*
@@ -323,23 +323,13 @@ config_class!(
     /// The parameters the allocated experiment sets itself.
     #[getter]
     fn explicit_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let list = PyList::empty(py);
-        if let (Some(loaded), Some(spec)) = (self.0.loaded(), self.0.evaluation.explicit) {
-            for name in loaded.ruleset.explicit_parameters(spec).into_iter().flatten() {
-                list.append(name)?;
-            }
-        }
-        Ok(list)
+        Ok(self.0.explicit_parameters(py)?.unwrap_or_else(|| PyList::empty(py)))
     }
 
     /// The exposures that count for parameters the experiment does not set.
     #[getter]
     fn undelegated_secondary_exposures<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
-        self.0
-            .evaluation
-            .undelegated_exposures()
-            .map(|exposures| self.0.exposures(py, exposures))
-            .transpose()
+        self.0.undelegated_exposures(py)
     }
 
     /// The result as JSON-like data, in the official package's shape.

@@ -5,7 +5,6 @@ use hashbrown::HashMap;
 
 use crate::error::LoadError;
 use crate::ruleset::{JsonKind, JsonValue, StringId, Unit, UnitId, ValueId};
-use crate::user::Key;
 use crate::wire;
 
 pub(crate) type Hasher = FixedState;
@@ -66,7 +65,7 @@ impl Tables {
             .zip(keys.drain(..))
             .map(|(json, keys)| JsonValue { kind: json_kind(&json), json, keys })
             .collect();
-        let units = in_order(self.units, UnitId::index).iter().map(|id_type| unit(id_type)).collect();
+        let units = in_order(self.units, UnitId::index).iter().map(|id_type| Unit::new(id_type)).collect();
         Frozen { strings: in_order(self.strings, StringId::index).into(), values, units }
     }
 }
@@ -100,13 +99,4 @@ fn json_kind(json: &str) -> JsonKind {
         Some(b'{') => JsonKind::Object,
         _ => JsonKind::Other,
     }
-}
-
-fn unit(id_type: &str) -> Unit {
-    let lower = id_type.to_lowercase();
-    if lower == "userid" {
-        return Unit::UserId;
-    }
-    let other = if lower == id_type { None } else { Some(Key::new(&lower)) };
-    Unit::Custom(Key::new(id_type), other)
 }

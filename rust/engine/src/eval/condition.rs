@@ -10,7 +10,7 @@ use crate::ruleset::{
     Test, Unit, UnitId,
 };
 use crate::trace::{Observer, Origin, Step};
-use crate::user::{AttributeMap, Key, StandardField};
+use crate::user::{AttributeMap, Key};
 use crate::value::{Scratch, Value};
 
 /// None where a condition is not supported.
@@ -292,19 +292,10 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
     }
 
     pub(super) fn unit(&self, unit: UnitId) -> Value<'_> {
-        let user = &self.input.user;
-        match &self.ruleset.units[unit.index()] {
-            Unit::UserId => {
-                self.tell(|| Step::Used { name: "userID", origin: Origin::Standard });
-                user.standard(StandardField::UserId).map_or(Value::Null, Value::Text)
-            }
-            Unit::Custom(exact, lower) => {
-                let id = user.attribute(AttributeMap::CustomIds, exact).or_else(|| {
-                    lower.as_ref().and_then(|lower| user.attribute(AttributeMap::CustomIds, lower))
-                });
-                self.used(exact, Origin::CustomIds, id.unwrap_or(Value::Null))
-            }
-        }
+        let unit = &self.ruleset.units[unit.index()];
+        let origin = if let Unit::UserId = unit { Origin::Standard } else { Origin::CustomIds };
+        self.tell(|| Step::Used { name: unit.id_type(), origin });
+        unit.of(&self.input.user)
     }
 
     /// What is hashed for the unit: nothing where the user has no such id.

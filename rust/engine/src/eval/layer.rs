@@ -14,7 +14,6 @@ struct Used {
     group: Option<StringId>,
     explicit: Option<SpecId>,
     is_group: bool,
-    passes: bool,
     /// Its exposures, from and to: they do not count for parameters outside the experiment.
     exposures: Undelegated,
 }
@@ -67,7 +66,6 @@ impl<O: Observer> Evaluator<'_, '_, O> {
                 group: state.group,
                 explicit: state.explicit,
                 is_group: rule.is_group,
-                passes: state.passes,
                 exposures: Undelegated { from, to: settled as u32 },
             });
         }
@@ -84,7 +82,6 @@ impl<O: Observer> Evaluator<'_, '_, O> {
         state.explicit = None;
         state.is_group = false;
         if let Some(used) = used {
-            state.passes = used.passes;
             state.rule = used.rule;
             state.delegate = Some(used.delegate);
             state.group = used.group;

@@ -14,7 +14,7 @@ use crate::countries::Countries;
 use crate::evaluation::{Evaluation, Exposures, Reason, Returned, Undelegated};
 use crate::id_lists::IdLists;
 use crate::overrides::{Found, Overrides};
-use crate::ruleset::{CheckKind, Ruleset, Spec, SpecId, StringId, UnitId};
+use crate::ruleset::{CheckKind, Rule, Ruleset, Spec, SpecId, StringId, UnitId};
 use crate::trace::{Nobody, Observer, Step};
 use crate::user::UserView;
 use crate::user_agent::UserAgent;
@@ -88,26 +88,30 @@ pub(crate) fn evaluate_observed<O: Observer>(
     input: &Input<'_>,
     observer: &O,
 ) -> Evaluation {
-    let mut evaluator = Evaluator {
-        ruleset,
-        input,
-        observer,
-        gates: 0,
-        levels: 0,
-        exposures: Exposures::new(),
-        base: 0,
-        memo: SmallVec::new(),
-        groups: SmallVec::new(),
-        pending: SmallVec::new(),
-        attempts: 0,
-        user_agent: OnceCell::new(),
-    };
+    let mut evaluator = Evaluator::new(ruleset, input, observer);
     let mut state = Evaluation::new(Reason::Recognized);
     match evaluator.named(kind, name, ruleset.find(kind.specs(), name), &mut state) {
         Ok(true) => evaluator.finish(kind, state),
         Ok(false) => Evaluation::unrecognized(),
         Err(_) => Evaluation::new(Reason::TooDeep),
     }
+}
+
+/// What a spec comes to with none but the rules whose id is selected; false if there are none. What it
+/// delegates to keeps all of its rules.
+pub(crate) fn passes_selected(
+    ruleset: &Ruleset,
+    id: SpecId,
+    input: &Input<'_>,
+    select: impl Fn(&str) -> bool,
+) -> bool {
+    let spec = ruleset.spec(id);
+    let mut rules = ruleset.rules_of(spec).filter(|(_, rule)| select(ruleset.string(rule.id))).peekable();
+    if spec.off || rules.peek().is_none() {
+        return false;
+    }
+    let mut state = Evaluation::new(Reason::Recognized);
+    Evaluator::new(ruleset, input, &Nobody).rules(spec, rules, &mut state).is_ok() && state.passes
 }
 
 /// Why an evaluation cannot go on.
@@ -157,7 +161,24 @@ struct Evaluator<'r, 'u, O> {
     user_agent: OnceCell<Option<UserAgent<'u>>>,
 }
 
-impl<O: Observer> Evaluator<'_, '_, O> {
+impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
+    fn new(ruleset: &'r Ruleset, input: &'u Input<'u>, observer: &'u O) -> Self {
+        Self {
+            ruleset,
+            input,
+            observer,
+            gates: 0,
+            levels: 0,
+            exposures: Exposures::new(),
+            base: 0,
+            memo: SmallVec::new(),
+            groups: SmallVec::new(),
+            pending: SmallVec::new(),
+            attempts: 0,
+            user_agent: OnceCell::new(),
+        }
+    }
+
     fn finish(self, kind: CheckKind, mut state: Evaluation) -> Evaluation {
         if state.undelegated.is_none()
             && state.reason != Reason::Unsupported
@@ -251,6 +272,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
     fn spec(&mut self, id: SpecId, state: &mut Evaluation) -> Outcome {
         self.tell(|| Step::Spec(id));
         let spec = self.ruleset.spec(id);
+        state.origin = state.origin.or(Some(id));
         state.id_type = state.id_type.or(Some(spec.id_type));
         state.version = state.version.or(spec.version);
         state.is_active = spec.is_active.unwrap_or(state.is_active);
@@ -265,7 +287,17 @@ impl<O: Observer> Evaluator<'_, '_, O> {
         if spec.merges_rules {
             return self.merged_layer(spec, state);
         }
-        for (index, rule) in self.ruleset.rules_of(spec) {
+        self.rules(spec, self.ruleset.rules_of(spec), state)
+    }
+
+    /// The first rule that holds decides, else the default.
+    fn rules<'a>(
+        &mut self,
+        spec: &Spec,
+        rules: impl Iterator<Item = (u32, &'a Rule)>,
+        state: &mut Evaluation,
+    ) -> Outcome {
+        for (index, rule) in rules {
             self.tell(|| Step::Rule(index));
             self.conditions(rule, state)?;
             if state.reason == Reason::Unsupported {

@@ -1,0 +1,109 @@
+//! Checks with sticky values: what is given is read, the engine decides, the storage is told.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use statsig_engine::{
+    CheckKind, Evaluation, Given, StickyDecision, StickyRequest, decide_sticky, evaluate, storage_key,
+};
+
+use crate::evaluator::{PyEvaluator, check_name, now_ms};
+use crate::extract::{Place, text};
+use crate::options::StickyOptions;
+use crate::outcome::{Basis, Outcome};
+use crate::stored::{Kept, Stored, entry_of};
+use crate::user::with_user;
+
+/// As [`PyEvaluator::result`], where there is a storage.
+pub(crate) fn sticky_result(
+    evaluator: &PyEvaluator,
+    storage: &Bound<'_, PyAny>,
+    kind: CheckKind,
+    user: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyAny>,
+    options: Option<&StickyOptions>,
+) -> PyResult<Outcome> {
+    let py = storage.py();
+    let text = check_name(name)?;
+    let values = options.and_then(|options| options.values.as_ref());
+    let stored = match values {
+        Some(values) => stored_entry(storage, values.bind(py), name)?,
+        None => None,
+    };
+    let delegate = match &stored {
+        Some(Stored { delegate: Some(delegate), .. }) => Some(delegate.bind(py).to_str()?),
+        _ => None,
+    };
+    let request = StickyRequest {
+        given: match (values, &stored) {
+            (None, _) => Given::Nothing,
+            (Some(_), None) => Given::NoEntry,
+            (Some(_), Some(_)) => Given::Entry { delegate },
+        },
+        enforce_overrides: options.is_some_and(|options| options.enforce_overrides),
+        enforce_targeting: options.is_some_and(|options| options.enforce_targeting),
+    };
+    let snapshot = evaluator.snapshot();
+    let (live, decision) =
+        evaluator.with_input(snapshot.loaded(), snapshot.overrides(), user, |ruleset, input| {
+            let live = evaluate(ruleset, kind, text, input);
+            let decision = decide_sticky(ruleset, kind, text, input, &live, &request);
+            (live, decision)
+        })?;
+    let outcome = evaluator.outcome(name.cast()?, snapshot, live);
+    match (decision, stored) {
+        (StickyDecision::Save(slot), _) => {
+            let entry = entry_of(py, &outcome)?;
+            storage.call_method1(intern!(py, "save"), (slot.key, slot.name, entry))?;
+        }
+        (StickyDecision::Delete(slot), _) => {
+            storage.call_method1(intern!(py, "delete"), (slot.key, slot.name))?;
+        }
+        (StickyDecision::Kept, Some(stored)) => return Ok(kept(py, &outcome, stored)),
+        (StickyDecision::Kept, None) | (StickyDecision::Live, _) => {}
+    }
+    Ok(outcome)
+}
+
+/// The entry under a name. One that cannot be read counts as none, and the storage is told.
+fn stored_entry(
+    storage: &Bound<'_, PyAny>,
+    values: &Bound<'_, PyDict>,
+    name: &Bound<'_, PyAny>,
+) -> PyResult<Option<Stored>> {
+    let Some(entry) = values.get_item(name)? else {
+        return Ok(None);
+    };
+    match Stored::read(&entry) {
+        Ok(stored) => Ok(Some(stored)),
+        Err(problem) => {
+            storage.call_method1(intern!(storage.py(), "refuse"), (name, problem))?;
+            Ok(None)
+        }
+    }
+}
+
+/// The result a stored entry stands for, in place of the live one.
+fn kept(py: Python<'_>, live: &Outcome, stored: Stored) -> Outcome {
+    let mut evaluation = Evaluation::unrecognized();
+    evaluation.passes = stored.passes;
+    // Or it would not be in use.
+    evaluation.is_active = true;
+    let id_type = live.id_type(py).unbind();
+    Outcome {
+        name: live.name.clone_ref(py),
+        basis: Basis::Kept(Box::new(Kept { stored, id_type, received_at: now_ms() })),
+        evaluation,
+        overrides: None,
+    }
+}
+
+/// `⟨id⟩:⟨id type⟩`, under which results of a user are kept; None if the user has no such id.
+#[pyfunction(name = "storage_key")]
+pub(crate) fn py_storage_key(
+    user: &Bound<'_, PyAny>,
+    id_type: &Bound<'_, PyString>,
+) -> PyResult<Option<String>> {
+    let id_type = text(Place::Argument("id_type"), id_type)?;
+    with_user(user, |user| storage_key(&user, id_type))
+}
