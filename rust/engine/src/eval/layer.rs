@@ -55,9 +55,11 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             if passed.is_some() || state.reason == Reason::Unsupported {
                 continue;
             }
-            if let Returned::One(value) = state.value {
-                parts.push((value, rule.id));
-            }
+            // A delegate without a value, such as one mapped to a spec that was left out, is not used.
+            let Returned::One(value) = state.value else {
+                continue;
+            };
+            parts.push((value, rule.id));
             settled = self.exposures.len();
             passed = Some(state.passes);
             used = Some(Used {

@@ -181,7 +181,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
 
     fn finish(self, kind: CheckKind, mut state: Evaluation) -> Evaluation {
         if state.undelegated.is_none()
-            && state.reason != Reason::Unsupported
+            && (state.reason != Reason::Unsupported || state.delegate.is_some())
             && kind == CheckKind::Layer
             && !self.exposures.is_empty()
         {
