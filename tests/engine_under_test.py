@@ -16,10 +16,10 @@ from statsig_fastly.adapters.memory import MemoryAdapter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from statsig_fastly import EvaluationDetails, StatsigUser
+    from statsig_fastly import EvaluationDetails, Experiment, StatsigUser
     from statsig_fastly.persistent_storage import StickyStorage
 
-__all__ = ["our_answer", "our_engine"]
+__all__ = ["our_answer", "our_engine", "our_experiment"]
 
 
 def our_engine(
@@ -58,17 +58,8 @@ def our_answer(
         config = statsig.get_dynamic_config(user, name)
         return Answer(config.value, config.rule_id, config.id_type, *_details(config.details))
     if kind == "experiment":
-        experiment = statsig.get_experiment(
-            user, name, ExperimentEvaluationOptions(**options) if options else None
-        )
-        return Answer(
-            experiment.value,
-            experiment.rule_id,
-            experiment.id_type,
-            *_details(experiment.details),
-            group_name=experiment.group_name,
-            secondary_exposures=_secondary(experiment.secondary_exposures),
-            is_experiment_active=experiment.is_experiment_active,
+        return our_experiment(
+            statsig.get_experiment(user, name, ExperimentEvaluationOptions(**options) if options else None)
         )
     layer = statsig.get_layer(user, name, LayerEvaluationOptions(**options) if options else None)
     return Answer(
@@ -79,6 +70,19 @@ def our_answer(
         group_name=layer.group_name,
         allocated_experiment_name=layer.allocated_experiment_name,
         secondary_exposures=_secondary(layer.secondary_exposures),
+    )
+
+
+def our_experiment(experiment: Experiment) -> Answer:
+    """An experiment, however it was asked for."""
+    return Answer(
+        experiment.value,
+        experiment.rule_id,
+        experiment.id_type,
+        *_details(experiment.details),
+        group_name=experiment.group_name,
+        secondary_exposures=_secondary(experiment.secondary_exposures),
+        is_experiment_active=experiment.is_experiment_active,
     )
 
 

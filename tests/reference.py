@@ -95,6 +95,7 @@ class Reference:
         global_custom_fields: As in the options of both packages.
         persistent_storage: Where sticky values go.
         options: Further options of the official package, or others than these.
+        start: False if `start` is called later.
     """
 
     def __init__(
@@ -103,6 +104,8 @@ class Reference:
         environment: str | None = None,
         global_custom_fields: Mapping[str, Any] | None = None,
         persistent_storage: StickyStorage | None = None,
+        *,
+        start: bool = True,
         **options: Any,  # noqa: ANN401 - whatever the official package takes
     ) -> None:
         text = payload.decode() if isinstance(payload, bytes) else payload
@@ -122,7 +125,8 @@ class Reference:
             "specs_sync_interval_ms": NEVER_MS,
         }
         self._core = Statsig(f"secret-{uuid.uuid4().hex}", StatsigOptions(**{**settings, **options}))
-        self._core.initialize().wait()
+        if start:
+            self.start()
         self._ask = {
             "gate": self._core._INTERNAL_get_feature_gate,
             "config": self._core._INTERNAL_get_dynamic_config,
@@ -135,6 +139,10 @@ class Reference:
             "experiment": ExperimentEvaluationOptions(disable_exposure_logging=True),
             "layer": LayerEvaluationOptions(disable_exposure_logging=True),
         }
+
+    def start(self) -> None:
+        """Loads the payload."""
+        self._core.initialize().wait()
 
     def __enter__(self) -> Self:
         return self
@@ -188,24 +196,16 @@ class Reference:
         how = self._quiet[kind]
         if options:
             how = type(how)(disable_exposure_logging=True, **options)
-        raw = self._ask[kind](user, name, how)
-        details = raw["details"]
-        value = raw.get("value")
-        return Answer(
-            value=value if kind == "gate" else value or {},
-            rule_id=raw.get("ruleID") or "",
-            id_type=raw.get("idType") or "",
-            reason=without_source(details["reason"]),
-            lcut=details["lcut"],
-            version=details["version"],
-            group_name=raw.get("groupName"),
-            allocated_experiment_name=raw.get("allocatedExperimentName"),
-            secondary_exposures=tuple(
-                (entry["gate"], entry["gateValue"], entry["ruleID"])
-                for entry in raw.get("secondaryExposures", ())
-            ),
-            is_experiment_active=kind == "experiment" and raw.get("isExperimentActive", False),
-        )
+        return _answer(kind, self._ask[kind](user, name, how))
+
+    def group_by_name(self, experiment: str, group: str) -> Answer:
+        """What an experiment gives to those in a group."""
+        return _answer("experiment", self._core._INTERNAL_get_experiment_by_group_name(experiment, group))
+
+    def group_by_rule(self, experiment: str, rule_id: str) -> Answer:
+        """What an experiment gives to those in the group of a rule."""
+        raw = self._core._INTERNAL_get_experiment_by_group_id_advanced(experiment, rule_id)
+        return _answer("experiment", raw)
 
     def client_response(
         self,
@@ -230,3 +230,23 @@ class Reference:
     def close(self) -> None:
         """Stops the core's threads."""
         self._core.shutdown().wait()
+
+
+def _answer(kind: Kind, raw: dict[str, Any]) -> Answer:
+    details = raw["details"]
+    value: Any = raw.get("value")
+    return Answer(
+        value=value if kind == "gate" else value or {},
+        rule_id=raw.get("ruleID") or "",
+        id_type=raw.get("idType") or "",
+        reason=without_source(details["reason"]),
+        lcut=details["lcut"],
+        version=details["version"],
+        group_name=raw.get("groupName"),
+        allocated_experiment_name=raw.get("allocatedExperimentName"),
+        secondary_exposures=tuple(
+            (entry["gate"], entry["gateValue"], entry["ruleID"])
+            for entry in raw.get("secondaryExposures") or ()
+        ),
+        is_experiment_active=kind == "experiment" and bool(raw.get("isExperimentActive")),
+    )

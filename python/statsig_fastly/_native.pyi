@@ -12,10 +12,14 @@ __all__ = [
     "Evaluator",
     "Experiment",
     "ExperimentEvaluationOptions",
+    "ExperimentGroup",
+    "ExperimentGroupsResult",
     "FeatureGate",
     "FeatureGateEvaluationOptions",
     "Layer",
     "LayerEvaluationOptions",
+    "ParameterStore",
+    "ParameterStoreEvaluationOptions",
     "StatsigUser",
     "__version__",
     "_load_countries",
@@ -29,7 +33,7 @@ _T = TypeVar("_T")
 _Scalar: TypeAlias = str | int | float | bool | None
 # Lists and mappings may hold further ones; type checkers are not asked to follow.
 _Attribute: TypeAlias = _Scalar | Sequence[Any] | Mapping[str, Any]
-_OverrideKind: TypeAlias = Literal["gate", "config", "experiment", "group", "layer"]
+_OverrideKind: TypeAlias = Literal["gate", "config", "experiment", "group", "layer", "parameter store"]
 _User: TypeAlias = StatsigUser | str | Mapping[str, Any]
 
 @final
@@ -308,6 +312,88 @@ class Layer(_Parameters):
     def undelegated_secondary_exposures(self) -> list[dict[str, str]] | None:
         """The exposures that count for parameters the experiment does not set."""
 
+@final
+class ParameterStore:
+    """The parameters of a store for one user.
+
+    A parameter is a value of the store itself, one of two values by a gate, or a parameter of a dynamic
+    config, experiment or layer. Nothing is kept: each read is a check against what is loaded and
+    overridden at that time.
+
+    Every getter returns the fallback if there is no such store or parameter, or if it is of another
+    type, and raises TypeError if the fallback is. Values belong to the caller.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that was asked for."""
+
+    def get_string(self, param_name: str, fallback: str) -> str:
+        """The parameter if it is a string, else the fallback."""
+
+    def get_float(self, param_name: str, fallback: float) -> float:
+        """The parameter as a float if it is a number, else the fallback as a float.
+
+        A boolean is not a number.
+        """
+
+    def get_integer(self, param_name: str, fallback: int) -> int:
+        """The parameter if it is a whole number from -2^63 to 2^63-1, else the fallback.
+
+        A boolean is not a number.
+        """
+
+    def get_bool(self, param_name: str, fallback: bool) -> bool:
+        """The parameter if it is a boolean, else the fallback."""
+
+    def get_array(self, param_name: str, fallback: list[Any]) -> list[Any]:
+        """The parameter if it is an array, else the fallback."""
+
+    def get_map(self, param_name: str, fallback: dict[str, Any]) -> dict[str, Any]:
+        """The parameter if it is an object, else the fallback."""
+
+@final
+class ExperimentGroup:
+    """A group of an experiment."""
+
+    @property
+    def group_name(self) -> str:
+        """Its name; `""` if it has none."""
+
+    @property
+    def rule_id(self) -> str:
+        """The id of its rule."""
+
+    @property
+    def id_type(self) -> str:
+        """The id type of its rule, such as `userID`."""
+
+    @property
+    def return_value(self) -> dict[str, Any]:
+        """Its parameters, in a dict of the caller's own."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The four attributes by name."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class ExperimentGroupsResult:
+    """The groups of an experiment, and whether it is running."""
+
+    @property
+    def is_experiment_active(self) -> bool | None:
+        """Whether the experiment is running; None if there is no experiment of that name."""
+
+    @property
+    def groups(self) -> list[ExperimentGroup]:
+        """The groups, in the order of the experiment's rules, in a list of the caller's own."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Both attributes by name, the groups as dicts."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+
 @type_check_only
 class _EvaluationOptions:
     """What the options of all checks have.
@@ -380,6 +466,10 @@ class ExperimentEvaluationOptions(_StickyEvaluationOptions):
 @final
 class LayerEvaluationOptions(_StickyEvaluationOptions):
     """How one layer check is to behave."""
+
+@final
+class ParameterStoreEvaluationOptions(_EvaluationOptions):
+    """How the checks behind a parameter store are to behave."""
 
 @type_check_only
 class _StorageCalls(Protocol):
@@ -459,6 +549,27 @@ class Evaluator:
             include_local_overrides: Whether what the application set with `override_…` counts.
         """
 
+    def get_parameter_store(
+        self, user: _User, name: str, options: ParameterStoreEvaluationOptions | None = None
+    ) -> ParameterStore:
+        """The parameters of a store for the user, who is read now and kept."""
+
+    def get_experiment_groups(self, experiment_name: str) -> ExperimentGroupsResult:
+        """The groups of an experiment, and whether it is running. Overrides do not count."""
+
+    def get_experiment_by_group_name(self, experiment_name: str, group_name: str) -> Experiment:
+        """What an experiment or dynamic config gives by its first rule with this group name.
+
+        Nothing is evaluated, and overrides do not count. The reason is `⟨source⟩:Unrecognized` if there is
+        no such rule.
+        """
+
+    def get_experiment_by_group_id_advanced(self, experiment_name: str, group_id: str) -> Experiment:
+        """As `get_experiment_by_group_name`, by the id of the rule."""
+
+    def get_parameter_store_list(self) -> list[str]:
+        """Names of all parameter stores of the payload, in no particular order."""
+
     def get_feature_gate_list(self) -> list[str]:
         """Names of all gates, without segments and holdouts."""
 
@@ -504,7 +615,10 @@ class Evaluator:
         """
 
     def _remove_override(
-        self, kind: Literal["gate", "config", "experiment", "layer"], name: str, unit: str | None
+        self,
+        kind: Literal["gate", "config", "experiment", "layer", "parameter store"],
+        name: str,
+        unit: str | None,
     ) -> None:
         """Removes what is set for a unit, or all that is set under the name.
 

@@ -29,6 +29,7 @@ class LocalOverrides(Evaluator):
 
         Raises:
             TypeError: An argument has another type than the one named here.
+            ValueError: A name or id cannot be encoded as UTF-8.
         """
         _expect("value", value, bool)
         self._override("gate", "gate_name", gate_name, value, id)
@@ -41,7 +42,8 @@ class LocalOverrides(Evaluator):
         Raises:
             TypeError: An argument has another type than the one named here, or the value holds something
                 that is not JSON.
-            ValueError: The value holds a float that is not finite.
+            ValueError: The value holds a float that is not finite or text that cannot be encoded as UTF-8,
+                or a name or id is such text.
         """
         self._override("config", "config_name", config_name, _json(value), id)
 
@@ -59,12 +61,22 @@ class LocalOverrides(Evaluator):
         There are none while no rule has it. It takes the place of an `override_experiment` of the same
         name and id, and the other way round.
         """
-        _expect("group_name", group_name, str)
+        _expect_text("group_name", group_name)
         self._override("group", "experiment_name", experiment_name, group_name, id)
 
     def override_layer(self, layer_name: str, value: Mapping[str, Any], id: str | None = None) -> None:
         """Sets the parameters of a layer; errors are those of `override_dynamic_config`."""
         self._override("layer", "layer_name", layer_name, _json(value), id)
+
+    def override_parameter_store(
+        self, parameter_store_name: str, value: Mapping[str, Any], id: str | None = None
+    ) -> None:
+        """Sets the parameters of a parameter store; errors are those of `override_dynamic_config`.
+
+        What has the form of a parameter in a payload (`ref_type`, `param_type` and, for example,
+        `gate_name`, `pass_value` and `fail_value`) is one; anything else is a value.
+        """
+        self._override("parameter store", "parameter_store_name", parameter_store_name, _json(value), id)
 
     def remove_gate_override(self, gate_name: str, id: str | None = None) -> None:
         """Takes back what was set for a unit; without an id, all that was set for the gate."""
@@ -82,44 +94,57 @@ class LocalOverrides(Evaluator):
         """As `remove_gate_override`, for a layer."""
         self._remove("layer", "layer_name", layer_name, id)
 
+    def remove_parameter_store_override(self, parameter_store_name: str, id: str | None = None) -> None:
+        """As `remove_gate_override`, for a parameter store."""
+        self._remove("parameter store", "parameter_store_name", parameter_store_name, id)
+
     def remove_all_overrides(self) -> None:
         """Takes back everything that was set, of every kind."""
         self._clear_overrides()
 
     def _override(
         self,
-        kind: Literal["gate", "config", "experiment", "group", "layer"],
+        kind: Literal["gate", "config", "experiment", "group", "layer", "parameter store"],
         argument: str,
         name: str,
         value: bool | str,
         id: str | None,
     ) -> None:
-        _expect(argument, name, str)
+        _expect_text(argument, name)
         _expect_id(id)
         self._set_override(kind, name, value, id)
 
     def _remove(
         self,
-        kind: Literal["gate", "config", "experiment", "layer"],
+        kind: Literal["gate", "config", "experiment", "layer", "parameter store"],
         argument: str,
         name: str,
         id: str | None,
     ) -> None:
-        _expect(argument, name, str)
+        _expect_text(argument, name)
         _expect_id(id)
         self._remove_override(kind, name, id)
 
 
-def _expect(argument: str, value: object, kind: type) -> None:
+def _expect(argument: str, value: object, kind: type, expected: str | None = None) -> None:
     if not isinstance(value, kind):
-        message = f"argument '{argument}': expected {kind.__name__}, got {type(value).__name__}"
+        message = f"argument '{argument}': expected {expected or kind.__name__}, got {type(value).__name__}"
         raise TypeError(message)
 
 
-def _expect_id(id: object) -> None:
-    if id is not None and not isinstance(id, str):
-        message = f"argument 'id': expected str or None, got {type(id).__name__}"
-        raise TypeError(message)
+def _expect_text(argument: str, value: str, expected: str | None = None) -> None:
+    _expect(argument, value, str, expected)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        problem = "expected text that can be encoded as UTF-8, got an unpaired surrogate"
+        message = f"argument '{argument}': {problem}"
+        raise ValueError(message) from None
+
+
+def _expect_id(id: str | None) -> None:
+    if id is not None:
+        _expect_text("id", id, "str or None")
 
 
 def _json(value: object) -> str:

@@ -33,8 +33,6 @@ pub(crate) struct Bandit {
 #[derive(Debug)]
 pub(crate) struct Arm {
     pub(crate) rule: StringId,
-    /// The rule id of users who got the group by chance.
-    pub(crate) explore_rule: StringId,
     pub(crate) group: StringId,
     pub(crate) value: ValueId,
     /// Of a random choice: the fewer records of a group there are, the more likely it is tried.
@@ -101,16 +99,18 @@ impl Bandit {
         self.arms.iter().map(move |arm| arm.model.as_ref().map(|model| model.score(&field)))
     }
 
-    /// Of equal scores the first counts.
+    /// Of equal scores the first counts. Where none is better than the worst there can be, which is so if
+    /// all are not a number, it is the first group, whatever is known of it.
     fn best<'a>(&self, field: &impl Fn(&Field) -> Value<'a>) -> Option<usize> {
-        let mut best: Option<(usize, f64)> = None;
+        let worst = if self.higher_is_better { f64::NEG_INFINITY } else { f64::INFINITY };
+        let mut best = None;
         for (index, score) in self.scores(field).enumerate() {
             let Some(score) = score else {
                 continue;
             };
-            let better =
-                best.is_none_or(|(_, best)| if self.higher_is_better { score > best } else { score < best });
-            if better {
+            let (_, so_far) = *best.get_or_insert((0, worst));
+            let is_better = if self.higher_is_better { score > so_far } else { score < so_far };
+            if is_better {
                 best = Some((index, score));
             }
         }

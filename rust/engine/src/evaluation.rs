@@ -94,6 +94,8 @@ pub struct Evaluation {
     pub country_not_loaded: bool,
     /// Nested gates that were met.
     pub exposures: Exposures,
+    /// True if a bandit left a choice to chance on the way, also where that choice does not count.
+    pub(crate) explored: bool,
     pub(crate) undelegated: Option<Undelegated>,
 }
 
@@ -118,6 +120,7 @@ impl Evaluation {
             id_list_lookup: false,
             country_not_loaded: false,
             exposures: Exposures::new(),
+            explored: false,
             undelegated: None,
         }
     }
@@ -136,6 +139,16 @@ impl Evaluation {
             let (from, to) = (cut.from as usize, (cut.to as usize).min(self.exposures.len()));
             self.exposures[..from].iter().chain(&self.exposures[to.max(from)..])
         })
+    }
+
+    /// True if any of the value is one of the overrides.
+    #[must_use]
+    pub fn has_override_value(&self) -> bool {
+        match &self.value {
+            Returned::Nothing => false,
+            Returned::One(id) => id.override_index().is_some(),
+            Returned::Merged(parts) => parts.iter().any(|(id, _)| id.override_index().is_some()),
+        }
     }
 
     /// Which of the merged values holds a parameter, and the rule that owns it.

@@ -49,9 +49,11 @@ mod error;
 mod eval;
 mod evaluation;
 mod explain;
+mod groups;
 mod id_lists;
 mod json;
 mod overrides;
+mod parameter_store;
 mod response;
 mod ruleset;
 mod sha256;
@@ -68,8 +70,10 @@ pub use error::LoadError;
 pub use eval::{Input, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate};
 pub use evaluation::{Evaluation, Exposures, Reason, Returned, SecondaryExposure};
 pub use explain::explain;
+pub use groups::{Experiment, ExperimentGroup};
 pub use id_lists::{IdList, IdLists};
 pub use overrides::{Override, OverrideValue, Overrides};
+pub use parameter_store::{ParameterCheck, ParameterReading, ParameterStore, ParameterValue, read_parameter};
 pub use response::{NameHash, ResponseOptions, SdkInfo, client_response};
 pub use ruleset::{
     CheckKind, Format, Issue, JsonKind, JsonValue, Ruleset, Spec, SpecId, SpecKind, StringId, ValueId,

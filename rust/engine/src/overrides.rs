@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use std::sync::Arc;
 
 use crate::json::members;
+use crate::parameter_store::ParameterStore;
 use crate::ruleset::{CheckKind, ValueId};
 use crate::user::{AttributeMap, StandardField, UserView};
 use crate::value::Scratch;
@@ -21,6 +22,19 @@ struct Entries<T> {
 impl<T> Entries<T> {
     const fn new() -> Self {
         Self { everybody: None, by_unit: HashMap::with_hasher(FixedState::with_seed(0)) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.everybody.is_none() && self.by_unit.is_empty()
+    }
+
+    /// Replaces what is set for a unit or for everybody, and returns what was.
+    fn replace(&mut self, unit: Option<&str>, value: Option<T>) -> Option<T> {
+        match (unit, value) {
+            (None, value) => std::mem::replace(&mut self.everybody, value),
+            (Some(unit), Some(value)) => self.by_unit.insert(unit.into(), value),
+            (Some(unit), None) => self.by_unit.remove(unit),
+        }
     }
 
     /// The user id comes first, then custom ids in the order given, then what is set for everybody.
@@ -105,13 +119,14 @@ enum Stored {
 pub struct Overrides {
     by_kind: [ByName<Stored>; 4],
     values: Vec<Option<Arc<OverrideValue>>>,
+    parameter_stores: ByName<Arc<ParameterStore>>,
 }
 
 impl Overrides {
     /// True if nothing is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_kind.iter().all(HashMap::is_empty)
+        self.by_kind.iter().all(HashMap::is_empty) && self.parameter_stores.is_empty()
     }
 
     /// Sets a spec, which need not exist, for a unit (a user id or any custom id) or for everybody.
@@ -122,13 +137,7 @@ impl Overrides {
             Override::Group(name) => Stored::Group(name),
             Override::Value(value) => Stored::Value(self.keep(value)),
         };
-        let entries = self.by_kind[kind as usize].entry(name.into()).or_insert_with(Entries::new);
-        match unit {
-            Some(unit) => {
-                entries.by_unit.insert(unit.into(), stored);
-            }
-            None => entries.everybody = Some(stored),
-        }
+        replace(&mut self.by_kind[kind as usize], name, unit, Some(stored));
     }
 
     /// Removes what is set for a unit; without one, everything that is set under the name.
@@ -141,6 +150,20 @@ impl Overrides {
                 .into_iter()
                 .chain(entries.by_unit.into_values())
                 .for_each(|old| self.free(&old));
+        }
+    }
+
+    /// As [`Self::set`], for a parameter store.
+    pub fn set_parameter_store(&mut self, name: &str, store: Arc<ParameterStore>, unit: Option<&str>) {
+        replace(&mut self.parameter_stores, name, unit, Some(store));
+    }
+
+    /// As [`Self::remove`], for a parameter store.
+    pub fn remove_parameter_store(&mut self, name: &str, unit: Option<&str>) {
+        if unit.is_some() {
+            replace(&mut self.parameter_stores, name, unit, None);
+        } else {
+            self.parameter_stores.remove(name);
         }
     }
 
@@ -163,6 +186,10 @@ impl Overrides {
         })
     }
 
+    pub(crate) fn find_parameter_store(&self, name: &str, user: &UserView<'_>) -> Option<&ParameterStore> {
+        self.parameter_stores.get(name)?.of(user).map(|store| &**store)
+    }
+
     fn keep(&mut self, value: Arc<OverrideValue>) -> u32 {
         let free = self.values.iter().position(Option::is_none);
         let index = free.unwrap_or_else(|| {
@@ -174,17 +201,7 @@ impl Overrides {
     }
 
     fn remove_entry(&mut self, kind: CheckKind, name: &str, unit: Option<&str>) {
-        let Some(entries) = self.by_kind[kind as usize].get_mut(name) else {
-            return;
-        };
-        let removed = match unit {
-            Some(unit) => entries.by_unit.remove(unit),
-            None => entries.everybody.take(),
-        };
-        if entries.everybody.is_none() && entries.by_unit.is_empty() {
-            self.by_kind[kind as usize].remove(name);
-        }
-        if let Some(removed) = removed {
+        if let Some(removed) = replace(&mut self.by_kind[kind as usize], name, unit, None) {
             self.free(&removed);
         }
     }
@@ -194,4 +211,14 @@ impl Overrides {
             self.values[*index as usize] = None;
         }
     }
+}
+
+/// Replaces one entry of a name, and returns what it was. A name without entries is not kept.
+fn replace<T>(all: &mut ByName<T>, name: &str, unit: Option<&str>, value: Option<T>) -> Option<T> {
+    let entries = all.entry(name.into()).or_insert_with(Entries::new);
+    let replaced = entries.replace(unit, value);
+    if entries.is_empty() {
+        all.remove(name);
+    }
+    replaced
 }

@@ -16,6 +16,7 @@ use crate::compare::strings::{Place, TextSet};
 use crate::compare::times::TimeTest;
 use crate::compare::versions::{Version, VersionTest};
 use crate::compile::Descriptions;
+use crate::parameter_store::ParameterStores;
 use crate::sha256::Prefix;
 use crate::user::{AttributeMap, Key, PackedUser, StandardField, UserView};
 use crate::user_agent::UserAgentPart;
@@ -223,6 +224,7 @@ impl Spec {
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) id: StringId,
+    pub(crate) id_type: StringId,
     pub(crate) group: Option<StringId>,
     pub(crate) conditions: Range<u32>,
     pub(crate) rollout: Rollout,
@@ -336,6 +338,9 @@ pub(crate) struct UserAgentField {
     /// Where the user agent is.
     pub(crate) user_agent: Field,
 }
+
+/// Rule ids of results that chance had a part in, by what they are without.
+pub(crate) type ExploredRules = HashMap<StringId, StringId, FixedState>;
 
 /// Where the value of a condition comes from.
 #[derive(Debug)]
@@ -452,6 +457,8 @@ pub struct Ruleset {
     pub(crate) mappings: Mappings,
     pub(crate) bandits: Box<[Bandit]>,
     pub(crate) bandit_names: HashMap<Box<str>, BanditId, FixedState>,
+    pub(crate) explored_rules: ExploredRules,
+    pub(crate) parameter_stores: ParameterStores,
     pub(crate) specs: Box<[Spec]>,
     pub(crate) rules: Box<[Rule]>,
     pub(crate) rule_conditions: Box<[ConditionId]>,
@@ -555,6 +562,11 @@ impl Ruleset {
         &self.specs
     }
 
+    /// Names of the parameter stores, in no particular order.
+    pub fn parameter_stores(&self) -> impl Iterator<Item = &str> {
+        self.parameter_stores.keys().map(|name| &**name)
+    }
+
     /// Every value, by [`ValueId`].
     #[must_use]
     pub fn values(&self) -> &[JsonValue] {
@@ -594,13 +606,6 @@ impl Ruleset {
     #[must_use]
     pub fn string(&self, id: StringId) -> &str {
         &self.strings[id.index()]
-    }
-
-    /// The first rule of a config or experiment with this group name.
-    pub(crate) fn rule_of_group(&self, name: &str, group: &str) -> Option<&Rule> {
-        let spec = self.spec(self.find(SpecKind::Config, name)?);
-        let mut rules = self.rules_of(spec).map(|(_, rule)| rule);
-        rules.find(|rule| rule.group.is_some_and(|name| self.string(name) == group))
     }
 
     /// The rules of a spec, each with its position in the table of rules.

@@ -415,3 +415,43 @@ fn only_layers_merge() {
         );
     }
 }
+
+/// A bandit that leaves every choice to chance.
+fn bandit() -> Value {
+    json!({
+        "salt": "s", "defaultValue": {}, "idType": "userID", "enabled": true, "version": 1, "sampleRate": 0,
+        "higherIsBetter": true, "groups": [{"id": "arm", "name": "Arm", "parameterValues": {"x": "arm"}}],
+    })
+}
+
+#[test]
+fn chance_on_the_way_shows_in_the_rule_of_a_merged_layer() {
+    let to = |name: &str| rule(&format!("to {name}"), json!(["always"]), json!({"configDelegate": name}));
+    let own = rule("own", json!(["always"]), json!({"returnValue": {"x": "own"}}));
+    let merging = |rules: Value| layer(rules, json!({"useNewLayerEval": true}));
+    let project = Project::new(&payload(json!({
+        "condition_map": conditions(&[]),
+        "dynamic_configs": {
+            "e": experiment(json!([rule("r", json!(["always"]), json!({"returnValue": {"x": "e"}}))]), json!({})),
+            "b": experiment(json!([]), json!({})),
+        },
+        "layer_configs": {
+            "b": merging(json!([to("b")])), "b e": merging(json!([to("b"), to("e")])),
+            "e b": merging(json!([to("e"), to("b")])), "own b": merging(json!([own.clone(), to("b")])),
+            "e": merging(json!([to("e"), own])), "classic": layer(json!([to("b")]), json!({})),
+            "e b unknown": merging(json!([to("b"), to("e"), rule("u", json!(["unknown"]), json!({}))])),
+        },
+        "cmab_configs": {"b": bandit()},
+    })));
+    for (name, rule) in [
+        ("b", "to b:explore"),
+        ("b e", "to b:explore"),
+        ("e b", "to e:explore"),
+        ("own b", "default:explore"),
+        ("e", "to e"),
+        ("classic", "arm:explore"),
+        ("e b unknown", "r:explore"),
+    ] {
+        assert_eq!(project.layer(name, &json!({"userID": "u"})).rule, rule, "{name}");
+    }
+}

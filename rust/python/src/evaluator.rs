@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use statsig_engine::{
     AttributeMap, CheckKind, Compiled, Evaluation, IdList, IdLists, Input, Overrides, PackedUser, Ruleset,
-    SpecKind, UserBuilder, client_response, compile, evaluate, explain,
+    SpecKind, UserBuilder, UserView, client_response, compile, evaluate, explain,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -15,19 +15,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::chance::random;
 use crate::countries::{countries, want_countries};
 use crate::errors::{payload_error, wrong_type};
+use crate::experiment_groups::PyExperimentGroupsResult;
 use crate::extract::{Place, fill_map, text};
 use crate::id_lists::read_id_lists;
 use crate::loaded::Loaded;
 use crate::options::{
     PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
-    PyLayerEvaluationOptions, StickyOptions,
+    PyLayerEvaluationOptions, PyParameterStoreEvaluationOptions, StickyOptions,
 };
 use crate::outcome::{Basis, Outcome, PyEvaluationDetails};
-use crate::overrides::{Given, LocalOverrides, check_kind, override_of};
+use crate::overrides::{Given, LocalOverrides, check_kind};
+use crate::parameter_store::PyParameterStore;
 use crate::response::{self, Wanted};
 use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
 use crate::sticky::sticky_result;
-use crate::user::with_user;
+use crate::user::{owned_user, with_user};
 
 /// A ruleset and the checks against it. `Statsig` adds where the ruleset comes from.
 #[pyclass(frozen, subclass, name = "Evaluator", module = "statsig_fastly._native")]
@@ -175,15 +177,11 @@ impl PyEvaluator {
     }
 
     fn _set_override(&self, kind: &str, name: &str, value: Given, unit: Option<&str>) -> PyResult<()> {
-        let (kind, value) = override_of(kind, value)?;
-        self.overrides.edit(|overrides| overrides.set(kind, name, value, unit));
-        Ok(())
+        self.overrides.set(kind, name, value, unit)
     }
 
     fn _remove_override(&self, kind: &str, name: &str, unit: Option<&str>) -> PyResult<()> {
-        let kind = check_kind(kind)?;
-        self.overrides.edit(|overrides| overrides.remove(kind, name, unit));
-        Ok(())
+        self.overrides.remove(kind, name, unit)
     }
 
     fn _clear_overrides(&self) {
@@ -322,6 +320,66 @@ impl PyEvaluator {
         })
     }
 
+    /// The parameters of a store for the user.
+    #[pyo3(signature = (user, name, options = None))]
+    fn get_parameter_store(
+        slf: &Bound<'_, Self>,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PyParameterStore> {
+        type Options = PyParameterStoreEvaluationOptions;
+        check_options::<Options>("ParameterStoreEvaluationOptions", options)?;
+        check_name(name)?;
+        let options = options.and_then(|options| options.cast::<Options>().ok());
+        Ok(PyParameterStore {
+            name: name.cast::<PyString>()?.clone().unbind(),
+            user: owned_user(user)?,
+            evaluator: slf.clone().unbind(),
+            disable_exposure_logging: options.is_some_and(|options| options.get().disable_exposure_logging),
+        })
+    }
+
+    /// The groups of an experiment, and whether it is running.
+    fn get_experiment_groups(
+        &self,
+        py: Python<'_>,
+        experiment_name: &Bound<'_, PyAny>,
+    ) -> PyResult<PyExperimentGroupsResult> {
+        let name = text_argument("experiment_name", experiment_name)?;
+        PyExperimentGroupsResult::new(py, self.current.load().as_ref(), name)
+    }
+
+    /// What an experiment gives to those in a group.
+    fn get_experiment_by_group_name(
+        &self,
+        experiment_name: &Bound<'_, PyAny>,
+        group_name: &Bound<'_, PyAny>,
+    ) -> PyResult<PyExperiment> {
+        let group = text_argument("group_name", group_name)?;
+        self.group(experiment_name, |ruleset, name| ruleset.group_by_name(name, group))
+    }
+
+    /// What an experiment gives to those in the group of a rule.
+    fn get_experiment_by_group_id_advanced(
+        &self,
+        experiment_name: &Bound<'_, PyAny>,
+        group_id: &Bound<'_, PyAny>,
+    ) -> PyResult<PyExperiment> {
+        let rule = text_argument("group_id", group_id)?;
+        self.group(experiment_name, |ruleset, name| ruleset.group_by_rule(name, rule))
+    }
+
+    /// Names of all parameter stores.
+    fn get_parameter_store_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let current = self.current.load();
+        let list = PyList::empty(py);
+        for name in current.iter().flat_map(|loaded| loaded.ruleset.parameter_stores()) {
+            list.append(name)?;
+        }
+        Ok(list)
+    }
+
     /// Names of all gates, without segments and holdouts.
     fn get_feature_gate_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.names(py, SpecKind::Gate, Some("feature_gate"))
@@ -389,20 +447,28 @@ impl PyEvaluator {
         user: &Bound<'_, PyAny>,
         step: impl FnOnce(&Ruleset, &Input<'_>) -> T,
     ) -> PyResult<T> {
-        with_user(user, |user| {
-            let ruleset = loaded.map_or_else(|| &*EMPTY, |loaded| &loaded.ruleset);
-            let id_lists = if ruleset.uses_id_lists() { Some(self.id_lists.load()) } else { None };
-            let input = Input {
-                tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
-                now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
-                overrides,
-                random: if ruleset.uses_chance() { random() } else { 0 },
-                countries: if self.looks_up_countries && ruleset.uses_country() { countries() } else { None },
-                id_lists: id_lists.as_ref().and_then(|lists| lists.as_deref()),
-                ..Input::new(user, self.global.view())
-            };
-            step(ruleset, &input)
-        })
+        with_user(user, |user| self.with_input_of(loaded, overrides, user, step))
+    }
+
+    pub(crate) fn with_input_of<T>(
+        &self,
+        loaded: Option<&Loaded>,
+        overrides: Option<&Overrides>,
+        user: UserView<'_>,
+        step: impl FnOnce(&Ruleset, &Input<'_>) -> T,
+    ) -> T {
+        let ruleset = loaded.map_or_else(|| &*EMPTY, |loaded| &loaded.ruleset);
+        let id_lists = if ruleset.uses_id_lists() { Some(self.id_lists.load()) } else { None };
+        let input = Input {
+            tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
+            now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
+            overrides,
+            random: if ruleset.uses_chance() { random() } else { 0 },
+            countries: if self.looks_up_countries && ruleset.uses_country() { countries() } else { None },
+            id_lists: id_lists.as_ref().and_then(|lists| lists.as_deref()),
+            ..Input::new(user, self.global.view())
+        };
+        step(ruleset, &input)
     }
 
     fn result(&self, kind: CheckKind, user: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<Outcome> {
@@ -438,9 +504,21 @@ impl PyEvaluator {
         Outcome {
             name: name.clone().unbind(),
             basis: self.basis(snapshot.loaded),
-            overrides: snapshot.overrides.as_ref().filter(|_| evaluation.is_override).cloned(),
+            overrides: snapshot.overrides.as_ref().filter(|_| evaluation.has_override_value()).cloned(),
             evaluation,
         }
+    }
+
+    fn group(
+        &self,
+        experiment_name: &Bound<'_, PyAny>,
+        find: impl FnOnce(&Ruleset, &str) -> Evaluation,
+    ) -> PyResult<PyExperiment> {
+        let name = text_argument("experiment_name", experiment_name)?;
+        let snapshot = self.snapshot();
+        let evaluation =
+            snapshot.loaded().map_or_else(Evaluation::unrecognized, |loaded| find(&loaded.ruleset, name));
+        Ok(PyExperiment::new(self.outcome(experiment_name.cast()?, snapshot, evaluation)))
     }
 
     fn basis(&self, loaded: Option<Arc<Loaded>>) -> Basis {
@@ -471,9 +549,13 @@ impl PyEvaluator {
 }
 
 pub(crate) fn check_name<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
-    match name.cast::<PyString>() {
-        Ok(name) => text(Place::Argument("name"), name),
-        Err(_) => Err(wrong_type("name", "str", name)),
+    text_argument("name", name)
+}
+
+fn text_argument<'a>(argument: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    match value.cast::<PyString>() {
+        Ok(value) => text(Place::Argument(argument), value),
+        Err(_) => Err(wrong_type(argument, "str", value)),
     }
 }
 

@@ -4,6 +4,7 @@ mod chance;
 mod countries;
 mod errors;
 mod evaluator;
+mod experiment_groups;
 mod extract;
 mod id_lists;
 mod json;
@@ -11,6 +12,7 @@ mod loaded;
 mod options;
 mod outcome;
 mod overrides;
+mod parameter_store;
 mod response;
 mod results;
 mod sticky;
@@ -27,12 +29,16 @@ mod _native {
     #[pymodule_export]
     use crate::evaluator::PyEvaluator;
     #[pymodule_export]
+    use crate::experiment_groups::{PyExperimentGroup, PyExperimentGroupsResult};
+    #[pymodule_export]
     use crate::options::{
         PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
-        PyLayerEvaluationOptions,
+        PyLayerEvaluationOptions, PyParameterStoreEvaluationOptions,
     };
     #[pymodule_export]
     use crate::outcome::PyEvaluationDetails;
+    #[pymodule_export]
+    use crate::parameter_store::PyParameterStore;
     #[pymodule_export]
     use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
     #[pymodule_export]

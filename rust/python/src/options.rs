@@ -14,7 +14,7 @@ macro_rules! evaluation_options {
         pub(crate) struct $rust {
             /// True if the check is not to count as an exposure.
             #[pyo3(get)]
-            disable_exposure_logging: bool,
+            pub(crate) disable_exposure_logging: bool,
         }
 
         #[pymethods]
@@ -35,6 +35,7 @@ macro_rules! evaluation_options {
 evaluation_options! {
     PyFeatureGateEvaluationOptions = "FeatureGateEvaluationOptions",
     PyDynamicConfigEvaluationOptions = "DynamicConfigEvaluationOptions",
+    PyParameterStoreEvaluationOptions = "ParameterStoreEvaluationOptions",
 }
 
 /// How a check uses results that were kept for the unit.
@@ -51,7 +52,7 @@ macro_rules! sticky_options {
         pub(crate) struct $rust {
             /// True if the check is not to count as an exposure.
             #[pyo3(get)]
-            disable_exposure_logging: bool,
+            pub(crate) disable_exposure_logging: bool,
             sticky: StickyOptions,
         }
 

@@ -203,16 +203,7 @@ impl Outcome {
         fallback: &Bound<'py, PyAny>,
         kind: Kind,
     ) -> PyResult<Bound<'py, PyAny>> {
-        match self.parameter(key)? {
-            Some(value) if kind.holds(&value) => json::copy(&value),
-            Some(value) if matches!(kind, Kind::Float) && Kind::Integer.holds(&value) => {
-                Ok(PyFloat::new(key.py(), value.extract()?).into_any())
-            }
-            _ if matches!(kind, Kind::Float) && Kind::Integer.holds(fallback) => {
-                Ok(PyFloat::new(key.py(), fallback.extract()?).into_any())
-            }
-            _ => Ok(fallback.clone()),
-        }
+        typed(self.parameter(key)?, fallback, kind)
     }
 
     /// Gates that were met on the way, in order.
@@ -300,6 +291,25 @@ impl Outcome {
             return kept.stored.group.as_ref().map(|name| name.bind(py).clone());
         }
         self.string(py, self.evaluation.group)
+    }
+}
+
+/// The parameter if it is of this kind, else the fallback.
+pub(crate) fn typed<'py>(
+    value: Option<Bound<'py, PyAny>>,
+    fallback: &Bound<'py, PyAny>,
+    kind: Kind,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = fallback.py();
+    match value {
+        Some(value) if kind.holds(&value) => json::copy(&value),
+        Some(value) if matches!(kind, Kind::Float) && Kind::Integer.holds(&value) => {
+            Ok(PyFloat::new(py, value.extract()?).into_any())
+        }
+        _ if matches!(kind, Kind::Float) && Kind::Integer.holds(fallback) => {
+            Ok(PyFloat::new(py, fallback.extract()?).into_any())
+        }
+        _ => Ok(fallback.clone()),
     }
 }
 

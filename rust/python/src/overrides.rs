@@ -3,7 +3,7 @@
 use arc_swap::{ArcSwapOption, Guard};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use statsig_engine::{CheckKind, Override, OverrideValue, Overrides};
+use statsig_engine::{CheckKind, Override, OverrideValue, Overrides, ParameterStore};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Empty as long as nothing is set, so that checks have nothing to look at.
@@ -18,12 +18,33 @@ impl LocalOverrides {
         self.current.load()
     }
 
-    pub(crate) fn edit(&self, change: impl FnOnce(&mut Overrides)) {
+    fn edit(&self, change: impl FnOnce(&mut Overrides)) {
         let editing = self.editing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = self.current.load().as_deref().cloned().unwrap_or_default();
         change(&mut next);
         self.current.store((!next.is_empty()).then(|| Arc::new(next)));
         drop(editing);
+    }
+
+    pub(crate) fn set(&self, kind: &str, name: &str, value: Given, unit: Option<&str>) -> PyResult<()> {
+        if let ("parameter store", Given::Json(json)) = (kind, &value) {
+            let store = Arc::new(ParameterStore::new(json).map_err(|error| not_an_object(&error))?);
+            self.edit(|overrides| overrides.set_parameter_store(name, store, unit));
+        } else {
+            let (kind, value) = override_of(kind, value)?;
+            self.edit(|overrides| overrides.set(kind, name, value, unit));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remove(&self, kind: &str, name: &str, unit: Option<&str>) -> PyResult<()> {
+        if kind == "parameter store" {
+            self.edit(|overrides| overrides.remove_parameter_store(name, unit));
+        } else {
+            let kind = check_kind(kind)?;
+            self.edit(|overrides| overrides.remove(kind, name, unit));
+        }
+        Ok(())
     }
 
     pub(crate) fn clear(&self) {
@@ -39,13 +60,12 @@ pub(crate) enum Given {
 }
 
 /// The kind and the value behind its name in the Python layer.
-pub(crate) fn override_of(kind: &str, value: Given) -> PyResult<(CheckKind, Override)> {
+fn override_of(kind: &str, value: Given) -> PyResult<(CheckKind, Override)> {
     match (kind, value) {
         ("gate", Given::Flag(value)) => Ok((CheckKind::Gate, Override::Gate(value))),
         ("group", Given::Json(name)) => Ok((CheckKind::Experiment, Override::Group(name.into()))),
         (kind, Given::Json(json)) => {
-            let value = OverrideValue::new(&json)
-                .map_err(|error| PyValueError::new_err(format!("argument 'value': {error}")))?;
+            let value = OverrideValue::new(&json).map_err(|error| not_an_object(&error))?;
             Ok((check_kind(kind)?, Override::Value(Arc::new(value))))
         }
         (kind, Given::Flag(_)) => Err(PyValueError::new_err(format!("a {kind} has no boolean value"))),
@@ -59,7 +79,11 @@ pub(crate) fn check_kind(kind: &str) -> PyResult<CheckKind> {
         "experiment" => Ok(CheckKind::Experiment),
         "layer" => Ok(CheckKind::Layer),
         other => Err(PyValueError::new_err(format!(
-            "argument 'kind': expected 'gate', 'config', 'experiment' or 'layer', got {other:?}"
+            "argument 'kind': expected 'gate', 'config', 'experiment', 'layer' or 'parameter store', got {other:?}"
         ))),
     }
+}
+
+fn not_an_object(error: &str) -> PyErr {
+    PyValueError::new_err(format!("argument 'value': {error}"))
 }

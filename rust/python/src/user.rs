@@ -325,6 +325,27 @@ impl Draft {
     }
 }
 
+/// A user who is kept beyond the call.
+pub(crate) fn owned_user(user: &Bound<'_, PyAny>) -> PyResult<Py<PyStatsigUser>> {
+    if let Ok(user) = user.cast::<PyStatsigUser>() {
+        return Ok(user.clone().unbind());
+    }
+    let draft = if user.is_instance_of::<PyString>() {
+        let mut draft = Draft::new();
+        draft.set("user", FIELDS[0].2, user)?;
+        draft
+    } else if let Ok(mapping) = user.cast::<PyMapping>() {
+        Draft::from_mapping(mapping)?
+    } else {
+        return Err(not_a_user(user));
+    };
+    Py::new(user.py(), draft.finish()?)
+}
+
+fn not_a_user(user: &Bound<'_, PyAny>) -> PyErr {
+    wrong_type("user", "StatsigUser, str (a user id) or mapping", user)
+}
+
 /// Calls `check` with the user an argument stands for: a `StatsigUser`, a user id, or a mapping.
 pub(crate) fn with_user<R>(user: &Bound<'_, PyAny>, check: impl FnOnce(UserView<'_>) -> R) -> PyResult<R> {
     if let Ok(user) = user.cast::<PyStatsigUser>() {
@@ -337,5 +358,5 @@ pub(crate) fn with_user<R>(user: &Bound<'_, PyAny>, check: impl FnOnce(UserView<
     if let Ok(mapping) = user.cast::<PyMapping>() {
         return Ok(check(Draft::from_mapping(mapping)?.finish()?.view()));
     }
-    Err(wrong_type("user", "StatsigUser, str (a user id) or mapping", user))
+    Err(not_a_user(user))
 }

@@ -1,11 +1,11 @@
 //! Contextual multi-armed bandits.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::condition::{ConditionCompiler, user_field};
 use super::tables::{Hasher, Tables};
 use crate::bandit::{Arm, Bandit, Model};
-use crate::ruleset::BanditId;
+use crate::ruleset::{BanditId, ExploredRules, Rule, StringId};
 use crate::sha256::Prefix;
 use crate::wire::bandit as wire;
 use crate::wire::{Map, Text};
@@ -33,6 +33,19 @@ impl Bandits {
         all
     }
 
+    /// The rule id of each result that chance had a part in, by what it is without. Any rule can have
+    /// one, because a merged layer evaluates several experiments.
+    pub(crate) fn explored_rules(&self, rules: &[Rule], tables: &mut Tables) -> ExploredRules {
+        if self.bandits.is_empty() {
+            return ExploredRules::default();
+        }
+        let arms = self.bandits.iter().flat_map(|bandit| bandit.arms.iter().map(|arm| arm.rule));
+        let predefined = (0..StringId::PREDEFINED.len() as u32).map(StringId);
+        let ids: HashSet<_, Hasher> =
+            arms.chain(predefined).chain(rules.iter().map(|rule| rule.id)).collect();
+        tables.suffixed(&ids, ":explore")
+    }
+
     /// True if any of them leaves some users to chance.
     pub(crate) fn use_chance(&self) -> bool {
         self.bandits.iter().any(|bandit| bandit.learned)
@@ -47,7 +60,6 @@ fn bandit(config: &wire::Bandit<'_>, conditions: &ConditionCompiler, tables: &mu
             let weights = config.config.as_ref().and_then(|all| last(all, &group.id));
             Arm {
                 rule: tables.string(&group.id),
-                explore_rule: tables.string(&format!("{}:explore", &*group.id)),
                 group: tables.string(&group.name),
                 value: tables.value(&group.parameter_values),
                 share: 1.0 / (weights.map_or(0.0, |weights| weights.records) + 1.0),

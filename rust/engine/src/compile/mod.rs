@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use crate::bucket::Rollout;
 use crate::error::LoadError;
 use crate::json::describe;
+use crate::parameter_store::ParameterStore;
 use crate::ruleset::{
     Condition, ConditionId, Format, Issue, Mappings, Names, Rule, Ruleset, Source, Spec, SpecId, SpecKind,
     Test,
@@ -235,6 +236,7 @@ impl Compiler {
         let value = self.tables.value(&rule.return_value);
         Rule {
             id: self.tables.string(&rule.id),
+            id_type: self.tables.string(&rule.id_type),
             group: rule.group_name.as_ref().map(|name| self.tables.string(name)),
             conditions: start..self.rule_conditions.len() as u32,
             rollout: rollout(spec_salt, rule),
@@ -284,14 +286,17 @@ impl Compiler {
         }
     }
 
-    fn finish(self, top: &wire::Payload<'_>, time: u64) -> Result<Ruleset, LoadError> {
+    fn finish(mut self, top: &wire::Payload<'_>, time: u64) -> Result<Ruleset, LoadError> {
         wire::optional::check(top)?;
+        let stores: Option<wire::Map<'_, wire::parameter_store::ParameterStore<'_>>> =
+            optional("param_stores", top.param_stores, "an object of parameter stores")?;
         for (what, len) in [("rules", self.rules.len()), ("conditions", self.rule_conditions.len())] {
             tables::id(what, len)?;
         }
         let checksum: Option<wire::Text<'_>> = optional("checksum", top.checksum, "a string")?;
         let environment: Option<wire::Text<'_>> =
             optional("default_environment", top.default_environment, "a string")?;
+        let explored_rules = self.bandits.explored_rules(&self.rules, &mut self.tables);
         let Frozen { strings, values, units } = self.tables.finish();
         let names = |kind| {
             let ids: Vec<SpecId> = (0u32..)
@@ -329,6 +334,13 @@ impl Compiler {
             mappings: self.mappings,
             bandits: self.bandits.bandits.into(),
             bandit_names: self.bandits.names,
+            explored_rules,
+            parameter_stores: stores
+                .unwrap_or_default()
+                .0
+                .into_iter()
+                .map(|(name, store)| ((*name).into(), ParameterStore::compile(store)))
+                .collect(),
             specs: self.specs.into(),
             rules: self.rules.into(),
             rule_conditions: self.rule_conditions.into(),

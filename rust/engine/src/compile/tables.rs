@@ -1,7 +1,7 @@
 //! Interning: every distinct string, value and unit of a payload is kept once and named by an id.
 
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::error::LoadError;
 use crate::ruleset::{JsonKind, JsonValue, StringId, Unit, UnitId, ValueId};
@@ -40,6 +40,17 @@ impl Tables {
     pub(crate) fn string(&mut self, text: &str) -> StringId {
         let next = StringId(self.strings.len() as u32);
         intern(&mut self.strings, text, next)
+    }
+
+    /// Strings with something after them, by what they are without.
+    pub(crate) fn suffixed(
+        &mut self,
+        ids: &HashSet<StringId, Hasher>,
+        suffix: &str,
+    ) -> HashMap<StringId, StringId, Hasher> {
+        let strings = self.strings.iter().filter(|(_, id)| ids.contains(*id));
+        let texts: Vec<_> = strings.map(|(text, &id)| (id, format!("{text}{suffix}"))).collect();
+        texts.into_iter().map(|(id, text)| (id, self.string(&text))).collect()
     }
 
     pub(crate) fn value(&mut self, value: &wire::ReturnValue<'_>) -> ValueId {

@@ -39,7 +39,8 @@ impl<O: Observer> Evaluator<'_, '_, O> {
         }
         let arm = &bandit.arms[choice.arm];
         state.value = Returned::One(arm.value);
-        state.rule = if choice.explored { arm.explore_rule } else { arm.rule };
+        state.rule = arm.rule;
+        state.explored |= choice.explored;
         state.group = Some(arm.group);
         Ok(())
     }

@@ -117,6 +117,8 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         let known = self.groups.iter().find(|(name, _)| *name == experiment.name);
         let group = if let Some(&(_, group)) = known {
             group
+        } else if self.open_groups.contains(&experiment.name) {
+            return Err(Stop::Runaway);
         } else {
             let gates = std::mem::take(&mut self.gates);
             let exposures = std::mem::take(&mut self.exposures);
@@ -124,11 +126,11 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             let memo = std::mem::take(&mut self.memo);
             let mut state = Evaluation::new(Reason::Recognized);
             let name = self.ruleset.string(experiment.name);
-            let outcome = self.once(CheckKind::Experiment, experiment.name, |evaluator| {
-                evaluator.deeper(|evaluator| {
-                    evaluator.named(CheckKind::Experiment, name, experiment.spec, &mut state)
-                })
+            self.open_groups.push(experiment.name);
+            let outcome = self.deeper(|evaluator| {
+                evaluator.named(CheckKind::Experiment, name, experiment.spec, &mut state)
             });
+            self.open_groups.pop();
             (self.gates, self.exposures, self.base, self.memo) = (gates, exposures, base, memo);
             let group = match outcome {
                 Err(Stop::Runaway) => return Err(Stop::Runaway),
@@ -139,22 +141,6 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             group
         };
         Ok(group.map_or(Value::Null, |group| Value::Text(self.ruleset.string(group))))
-    }
-
-    /// Runs a step that must not come to itself.
-    pub(super) fn once<T>(
-        &mut self,
-        kind: CheckKind,
-        name: StringId,
-        step: impl FnOnce(&mut Self) -> Outcome<T>,
-    ) -> Outcome<T> {
-        if self.pending.contains(&(kind, name)) {
-            return Err(Stop::Runaway);
-        }
-        self.pending.push((kind, name));
-        let outcome = step(self);
-        self.pending.pop();
-        outcome
     }
 
     fn nested_gate(&mut self, gate: &GateRef, state: &mut Evaluation) -> Outcome<Verdict> {

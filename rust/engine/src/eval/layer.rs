@@ -21,7 +21,8 @@ struct Used {
 impl<O: Observer> Evaluator<'_, '_, O> {
     /// Visits every rule; of a parameter that several set, the first counts.
     ///
-    /// Only the first rule that passes may be a delegate whose value is used. Later delegates are
+    /// Only the first rule that passes may be a delegate whose value is used. One that has none, because
+    /// it is not supported or the application set a group that does not exist, counts as not passed. Later delegates are
     /// evaluated all the same, and what they expose counts as met by the rule after them: with none
     /// after them it is lost.
     pub(super) fn merged_layer(&mut self, spec: &Spec, state: &mut Evaluation) -> Outcome {
@@ -52,10 +53,9 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             let outcome = self.evaluate_delegate(delegate, state);
             self.base = base;
             outcome?;
-            if passed.is_some() || state.reason == Reason::Unsupported {
+            if passed.is_some() {
                 continue;
             }
-            // A delegate without a value, such as one mapped to a spec that was left out, is not used.
             let Returned::One(value) = state.value else {
                 continue;
             };

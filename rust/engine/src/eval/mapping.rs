@@ -70,11 +70,14 @@ impl<O: Observer> Evaluator<'_, '_, O> {
         let name = self.ruleset.string(mapping.name);
         let id = self.ruleset.find(kind.specs(), name);
         state.mapped = Some(mapping.name);
-        let outcome = self.once(kind, mapping.name, |evaluator| {
-            evaluator.deeper(|evaluator| evaluator.named(kind, name, id, state))
-        });
+        // What a mapping of that spec starts anew does not take back that the rule looked at an ID list.
+        let id_list_lookup = state.id_list_lookup;
+        let outcome = self.deeper(|evaluator| evaluator.named(kind, name, id, state));
         match outcome {
-            Ok(true) => Ok(true),
+            Ok(true) => {
+                state.id_list_lookup |= id_list_lookup;
+                Ok(true)
+            }
             Err(Stop::Runaway) => Err(Stop::Runaway),
             Ok(false) | Err(Stop::TooDeep) => {
                 self.reset(state);

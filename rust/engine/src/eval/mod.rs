@@ -120,8 +120,8 @@ enum Stop {
     /// More levels than there may be. Where the reference goes on without the part that failed, so does
     /// this.
     TooDeep,
-    /// Something depends on itself, or mappings lead nowhere: the check as a whole fails, because there
-    /// is no sensible part of it.
+    /// A group depends on itself, or mappings lead nowhere: the check as a whole fails, because there is no
+    /// sensible part of it.
     Runaway,
 }
 
@@ -153,8 +153,8 @@ struct Evaluator<'r, 'u, O> {
     memo: SmallVec<[Remembered; 4]>,
     /// Experiments whose group was asked for, and the group.
     groups: SmallVec<[(StringId, Option<StringId>); 1]>,
-    /// What is being evaluated and must not come to itself: groups of experiments, and mappings.
-    pending: SmallVec<[(CheckKind, StringId); 4]>,
+    /// Experiments whose group is being found out, which must not come to themselves.
+    open_groups: SmallVec<[StringId; 4]>,
     /// Mapping rules that were tried.
     attempts: u32,
     /// Read when the first condition asks for it; None within if there is none to read.
@@ -173,7 +173,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             base: 0,
             memo: SmallVec::new(),
             groups: SmallVec::new(),
-            pending: SmallVec::new(),
+            open_groups: SmallVec::new(),
             attempts: 0,
             user_agent: OnceCell::new(),
         }
@@ -187,6 +187,9 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         {
             let all = self.exposures.len() as u32;
             state.undelegated = Some(Undelegated { from: all, to: all });
+        }
+        if state.explored {
+            state.rule = self.ruleset.explored_rules.get(&state.rule).copied().unwrap_or(state.rule);
         }
         state.exposures = self.exposures;
         state
@@ -256,10 +259,14 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         };
         match found {
             Found::Gate(value) => state.passes = value,
-            Found::Value(id) => state.value = Returned::One(id),
+            Found::Value(id) => {
+                state.value = Returned::One(id);
+            }
             Found::Group(group) => {
-                let rule = self.ruleset.rule_of_group(name, group);
-                state.value = rule.map_or(Returned::Nothing, |rule| Returned::One(rule.value));
+                state.value = Returned::Nothing;
+                if let Some(rule) = self.ruleset.rule_of_group(name, group) {
+                    state.value = Returned::One(rule.value);
+                }
             }
         }
         state.rule = StringId::OVERRIDE;

@@ -7,6 +7,7 @@ pub(crate) mod bandit;
 pub(crate) mod client;
 pub(crate) mod mapping;
 pub(crate) mod optional;
+pub(crate) mod parameter_store;
 
 use serde::Deserialize as Derive;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
