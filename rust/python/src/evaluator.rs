@@ -478,6 +478,7 @@ impl PyEvaluator {
         Ok(self.outcome(name.cast()?, snapshot, evaluation))
     }
 
+    #[inline]
     fn kept_or_live(
         &self,
         kind: CheckKind,
@@ -495,6 +496,7 @@ impl PyEvaluator {
         Snapshot { loaded: self.current.load_full(), overrides: self.overrides.load() }
     }
 
+    #[inline]
     pub(crate) fn outcome(
         &self,
         name: &Bound<'_, PyString>,

@@ -14,7 +14,9 @@ use crate::outcome::{Basis, Outcome};
 use crate::stored::{Kept, Stored, entry_of};
 use crate::user::with_user;
 
-/// As [`PyEvaluator::result`], where there is a storage.
+/// As [`PyEvaluator::result`], where there is a storage. Not inlined: checks without one would pay for its
+/// stack frame.
+#[inline(never)]
 pub(crate) fn sticky_result(
     evaluator: &PyEvaluator,
     storage: &Bound<'_, PyAny>,

@@ -298,6 +298,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
     }
 
     /// The first rule that holds decides, else the default.
+    #[inline]
     fn rules<'a>(
         &mut self,
         spec: &Spec,
