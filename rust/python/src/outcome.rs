@@ -3,7 +3,9 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
-use statsig_engine::{Evaluation, Overrides, Reason, Returned, SecondaryExposure, StringId, ValueId};
+use statsig_engine::{
+    Evaluation, JsonKind, Overrides, Reason, Returned, SecondaryExposure, StringId, ValueId,
+};
 use std::sync::Arc;
 
 use crate::errors::wrong_type;
@@ -136,7 +138,15 @@ impl Outcome {
 
     /// True if there is a value at all; what is not an object is an empty one.
     pub(crate) fn has_value(&self) -> bool {
-        self.kept().is_some() || self.evaluation.value != Returned::Nothing
+        self.kept().is_some()
+            || match (&self.evaluation.value, self.loaded()) {
+                (Returned::Nothing, _) => false,
+                (Returned::One(id), Some(loaded)) if id.override_index().is_none() => !matches!(
+                    loaded.ruleset.value(*id).kind(),
+                    JsonKind::True | JsonKind::False | JsonKind::Null
+                ),
+                _ => true,
+            }
     }
 
     /// A dict of its own for every caller.
