@@ -9,10 +9,10 @@ STAMP  := $(VENV)/.stamp-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.v
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench wheel clean rust-toolchain
+.PHONY: help demo test conformance conformance-coverage lint format bench wheel clean rust-toolchain
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 demo: $(STAMP)/native ## Publish a sample project to a local store, read it back, evaluate it
 	@$(BIN)/statsig-fastly demo
@@ -20,6 +20,16 @@ demo: $(STAMP)/native ## Publish a sample project to a local store, read it back
 test: rust-toolchain $(STAMP)/native $(STAMP)/test ## Run every test: the engine's, then the package's
 	cargo test --locked --quiet -p statsig-engine
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# How many checks at least, and the first of the random payloads.
+N    ?= 1000000
+SEED ?= 0
+
+conformance: $(STAMP)/native $(STAMP)/test ## Compare N checks with the official core, random ones from SEED on
+	PYTHONPATH=tests $(BIN)/python -m conformance $(N) --seed $(SEED)
+
+conformance-coverage: rust-toolchain $(STAMP)/test ## Measure what the comparison reaches of the engine
+	PYTHONPATH=tests $(BIN)/python -m conformance.coverage
 
 lint: rust-toolchain $(STAMP)/native $(STAMP)/test $(STAMP)/lint ## Check formatting, lints and types
 	cargo fmt --check

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Answer", "Differences", "Kind", "Secondary", "spec_of", "without_source"]
+__all__ = ["Answer", "Differences", "Kind", "Secondary", "differing", "spec_of", "without_source", "worded"]
 
 Kind: TypeAlias = Literal["gate", "config", "experiment", "layer"]
 Secondary: TypeAlias = tuple[tuple[str, str, str], ...]
@@ -41,7 +42,7 @@ class Answer:
         group_name: Experiments and layers only; no engine tells for the other kinds.
         allocated_experiment_name: Layers only.
         secondary_exposures: Experiments and layers only, as (gate, value, rule id) in order.
-        is_experiment_active: Experiments only.
+        is_experiment_active: Experiments and layers only.
     """
 
     value: bool | dict[str, Any]
@@ -85,20 +86,12 @@ class Differences:
     count: int = 0
     _shown: list[str] = field(default_factory=list)
 
-    def compare(self, ours: Answer, theirs: Answer, context: Callable[[], dict[str, Any]]) -> None:
+    def compare(self, ours: object, theirs: object, context: Callable[[], dict[str, Any]]) -> None:
         """Compares one pair; `context` is called for what to show beside a difference."""
         self.compared += 1
-        if ours == theirs and (ours.value is theirs.value or _text(ours.value) == _text(theirs.value)):
-            return
-        names = [entry.name for entry in fields(Answer)]
-        if theirs.reason.startswith("Error:"):  # nothing else is told about an evaluation that failed
-            names = ["value", "rule_id", "reason"]
-        pairs = {name: (getattr(ours, name), getattr(theirs, name)) for name in names}
-        differing = {name: pair for name, pair in pairs.items() if _text(pair[0]) != _text(pair[1])}
-        if differing:
-            lines = [f"  {name}: ours {one!r}, theirs {other!r}" for name, (one, other) in differing.items()]
-            lines += [f"  {name}: {_text(value)}" for name, value in context().items()]
-            self.add("\n".join(lines))
+        found = differing(ours, theirs)
+        if found:
+            self.add(worded(found, context()))
 
     def add(self, difference: str) -> None:
         """Counts a difference found elsewhere."""
@@ -110,6 +103,41 @@ class Differences:
         """Fails with the first differences if there were any."""
         shown = "\n\n".join(self._shown)
         assert not self.count, f"{self.count} of {self.compared} answers differ, the first:\n{shown}"
+
+
+def differing(ours: object, theirs: object) -> dict[str, tuple[object, object]]:
+    """What two answers, or two JSON values, say differently: both sides, by what it is."""
+    if ours == theirs and repr(ours) == repr(theirs):
+        return {}
+    if not isinstance(ours, Answer) or not isinstance(theirs, Answer):
+        return _differing_json(ours, theirs, "answer")
+    names = [entry.name for entry in fields(Answer)]
+    if theirs.reason.startswith("Error:"):  # nothing else is told about an evaluation that failed
+        names = ["value", "rule_id", "reason"]
+    pairs = {name: (getattr(ours, name), getattr(theirs, name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if _text(pair[0]) != _text(pair[1])}
+
+
+def worded(found: dict[str, tuple[object, object]], context: dict[str, Any]) -> str:
+    """The lines to show for a difference."""
+    lines = [f"  {name}: ours {one!r}, theirs {other!r}" for name, (one, other) in found.items()]
+    lines += [f"  {name}: {_text(value)}" for name, value in context.items() if "\n" not in str(value)]
+    lines += [
+        f"  {name}:\n{indent(str(value), '    ')}" for name, value in context.items() if "\n" in str(value)
+    ]
+    return "\n".join(lines)
+
+
+def _differing_json(ours: Any, theirs: Any, path: str) -> dict[str, tuple[object, object]]:  # noqa: ANN401
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        found: dict[str, tuple[object, object]] = {}
+        for key in sorted({*ours, *theirs}):
+            if key in ours and key in theirs:
+                found |= _differing_json(ours[key], theirs[key], f"{path}.{key}")
+            else:
+                found[f"{path}.{key}"] = (ours.get(key, "(absent)"), theirs.get(key, "(absent)"))
+        return found
+    return {} if _text(ours) == _text(theirs) else {path: (ours, theirs)}
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - any JSON

@@ -10,16 +10,37 @@ from statsig_fastly import (
     LayerEvaluationOptions,
     Statsig,
     StatsigOptions,
+    StatsigUser,
 )
 from statsig_fastly.adapters.memory import MemoryAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from statsig_fastly import EvaluationDetails, Experiment, StatsigUser
+    from statsig_fastly import EvaluationDetails, Experiment, Layer
     from statsig_fastly.persistent_storage import StickyStorage
 
-__all__ = ["our_answer", "our_engine", "our_experiment"]
+__all__ = [
+    "our_answer",
+    "our_engine",
+    "our_experiment",
+    "our_explanation",
+    "our_group",
+    "our_layer_facts",
+    "our_parameter",
+    "our_persisted",
+    "our_user",
+]
+
+# Wire name of a user field and the keyword the user class takes for it, where they differ.
+_KEYWORDS = {
+    "userID": "user_id",
+    "appVersion": "app_version",
+    "userAgent": "user_agent",
+    "customIDs": "custom_ids",
+    "privateAttributes": "private_attributes",
+    "statsigEnvironment": "statsig_environment",
+}
 
 
 def our_engine(
@@ -38,6 +59,11 @@ def our_engine(
         **more,
     )
     return Statsig("secret-key", options)
+
+
+def our_user(fields: Mapping[str, Any]) -> StatsigUser:
+    """The user with these wire names, for many checks."""
+    return StatsigUser(**{_KEYWORDS.get(name, name): value for name, value in fields.items()})
 
 
 def our_answer(
@@ -61,16 +87,54 @@ def our_answer(
         return our_experiment(
             statsig.get_experiment(user, name, ExperimentEvaluationOptions(**options) if options else None)
         )
-    layer = statsig.get_layer(user, name, LayerEvaluationOptions(**options) if options else None)
-    return Answer(
-        layer.get_value(),
-        layer.rule_id,
-        layer.id_type,
-        *_details(layer.details),
-        group_name=layer.group_name,
-        allocated_experiment_name=layer.allocated_experiment_name,
-        secondary_exposures=_secondary(layer.secondary_exposures),
-    )
+    return _layer(statsig.get_layer(user, name, LayerEvaluationOptions(**options) if options else None))
+
+
+def our_persisted(
+    statsig: Statsig,
+    kind: Kind,
+    name: str,
+    user: StatsigUser,
+    values: Mapping[str, Any] | None,
+    **enforce: bool,
+) -> Answer:
+    """As `Reference.persisted`."""
+    return our_answer(statsig, kind, name, user, {"user_persisted_values": values, **enforce})
+
+
+def our_parameter(
+    statsig: Statsig,
+    store: str,
+    user: StatsigUser,
+    detail: tuple[str, str, object],
+) -> object:
+    """As `Reference.parameter`, of parameter, getter and fallback."""
+    parameter, getter, fallback = detail
+    return getattr(statsig.get_parameter_store(user, store), getter)(parameter, fallback)
+
+
+def our_explanation(statsig: Statsig, kind: Kind, name: str, user: StatsigUser) -> list[Any]:
+    """Value, rule id, reason and version as `explain` has them."""
+    explanation = statsig.explain(user, name, kind)
+    check, details = explanation.check, explanation.details
+    value = check.value if kind == "gate" else check.value or {}
+    return [value, check.rule_id or "", without_source(details.reason), details.version]
+
+
+def our_group(statsig: Statsig, experiment: str, group: str, *, by_id: bool = False) -> Answer:
+    """As `Reference.group`."""
+    if by_id:
+        return our_experiment(statsig.get_experiment_by_group_id_advanced(experiment, group))
+    return our_experiment(statsig.get_experiment_by_group_name(experiment, group))
+
+
+def our_layer_facts(statsig: Statsig, name: str, user: StatsigUser) -> list[Any]:
+    """Explicit parameters of a layer, and its undelegated exposures without repetitions."""
+    layer = statsig.get_layer(user, name)
+    once: dict[tuple[str, ...], dict[str, str]] = {}
+    for entry in layer.undelegated_secondary_exposures or ():
+        once.setdefault((entry["gate"], entry["gateValue"], entry["ruleID"]), entry)
+    return [layer.explicit_parameters, list(once.values())]
 
 
 def our_experiment(experiment: Experiment) -> Answer:
@@ -83,6 +147,19 @@ def our_experiment(experiment: Experiment) -> Answer:
         group_name=experiment.group_name,
         secondary_exposures=_secondary(experiment.secondary_exposures),
         is_experiment_active=experiment.is_experiment_active,
+    )
+
+
+def _layer(layer: Layer) -> Answer:
+    return Answer(
+        layer.get_value(),
+        layer.rule_id,
+        layer.id_type,
+        *_details(layer.details),
+        group_name=layer.group_name,
+        allocated_experiment_name=layer.allocated_experiment_name,
+        secondary_exposures=_secondary(layer.secondary_exposures),
+        is_experiment_active=layer.is_experiment_active,
     )
 
 

@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from random_values import FAMILIES, REGEXES, Values, element_text
+from conformance.values import FAMILIES, REGEXES, Values, element_text
 from statsig_fastly.sample_users import Dice
 
 if TYPE_CHECKING:

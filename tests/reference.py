@@ -17,6 +17,7 @@ from statsig_python_core import (
     ExperimentEvaluationOptions,
     FeatureGateEvaluationOptions,
     LayerEvaluationOptions,
+    ParameterStoreEvaluationOptions,
     PersistentStorage,
     Statsig,
     StatsigOptions,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from statsig_fastly.persistent_storage import StickyStorage
 
-__all__ = ["NEVER_MS", "ForwardingStorage", "PayloadStore", "Reference", "reference_user"]
+__all__ = ["NEVER_MS", "ForwardingStorage", "KeptValues", "PayloadStore", "Reference", "reference_user"]
 
 # The reference polls its data store; once per run is enough.
 NEVER_MS: Final = 10**9
@@ -81,6 +82,27 @@ class ForwardingStorage(PersistentStorage):  # type: ignore[misc]
         super().__init__()
 
 
+class KeptValues(PersistentStorage):  # type: ignore[misc]
+    """Persistent storage of the reference, in memory.
+
+    Attributes:
+        held: Entries by name of the experiment or layer, by key.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[str, dict[str, Any]] = {}
+
+    def load(self, key: str) -> dict[str, Any] | None:
+        return self.held.get(key)
+
+    def save(self, key: str, config_name: str, data: dict[str, Any]) -> None:
+        self.held.setdefault(key, {})[config_name] = data
+
+    def delete(self, key: str, config_name: str) -> None:
+        self.held.get(key, {}).pop(config_name, None)
+
+
 def reference_user(fields: Mapping[str, Any]) -> StatsigUser:
     """The reference's user with these wire names."""
     return StatsigUser(**{_USER_KEYWORDS[name]: value for name, value in fields.items()})
@@ -95,6 +117,7 @@ class Reference:
         global_custom_fields: As in the options of both packages.
         persistent_storage: Where sticky values go.
         options: Further options of the official package, or others than these.
+        keep_values: Whether there is a persistent storage in memory, which is `kept`.
         start: False if `start` is called later.
     """
 
@@ -106,9 +129,11 @@ class Reference:
         persistent_storage: StickyStorage | None = None,
         *,
         start: bool = True,
+        keep_values: bool = False,
         **options: Any,  # noqa: ANN401 - whatever the official package takes
     ) -> None:
         text = payload.decode() if isinstance(payload, bytes) else payload
+        self.kept = KeptValues()
         settings: dict[str, Any] = {
             "data_store": PayloadStore(text),
             "disable_network": True,
@@ -121,7 +146,8 @@ class Reference:
             "environment": environment,
             "global_custom_fields": dict(global_custom_fields) if global_custom_fields else None,
             "output_log_level": "none",
-            "persistent_storage": ForwardingStorage(persistent_storage) if persistent_storage else None,
+            "persistent_storage": self.kept if keep_values else None,
+            **({"persistent_storage": ForwardingStorage(persistent_storage)} if persistent_storage else {}),
             "specs_sync_interval_ms": NEVER_MS,
         }
         self._core = Statsig(f"secret-{uuid.uuid4().hex}", StatsigOptions(**{**settings, **options}))
@@ -139,6 +165,7 @@ class Reference:
             "experiment": ExperimentEvaluationOptions(disable_exposure_logging=True),
             "layer": LayerEvaluationOptions(disable_exposure_logging=True),
         }
+        self._quiet_store = ParameterStoreEvaluationOptions(disable_exposure_logging=True)
 
     def start(self) -> None:
         """Loads the payload."""
@@ -198,14 +225,46 @@ class Reference:
             how = type(how)(disable_exposure_logging=True, **options)
         return _answer(kind, self._ask[kind](user, name, how))
 
-    def group_by_name(self, experiment: str, group: str) -> Answer:
-        """What an experiment gives to those in a group."""
-        return _answer("experiment", self._core._INTERNAL_get_experiment_by_group_name(experiment, group))
+    def persisted(
+        self, kind: Kind, name: str, user: StatsigUser, values: Mapping[str, Any] | None, **enforce: bool
+    ) -> Answer:
+        """Evaluates an experiment or layer with values of the persistent storage.
 
-    def group_by_rule(self, experiment: str, rule_id: str) -> Answer:
-        """What an experiment gives to those in the group of a rule."""
-        raw = self._core._INTERNAL_get_experiment_by_group_id_advanced(experiment, rule_id)
-        return _answer("experiment", raw)
+        Args:
+            kind: `experiment` or `layer`.
+            name: Its name.
+            user: What `reference_user` returned.
+            values: What the storage holds for the user; None for a user without a decision to keep.
+            enforce: `enforce_overrides` and `enforce_targeting`, as in the options.
+        """
+        options = (ExperimentEvaluationOptions if kind == "experiment" else LayerEvaluationOptions)(
+            disable_exposure_logging=True,
+            user_persisted_values=None if values is None else dict(values),
+            **enforce,
+        )
+        return _answer(kind, self._ask[kind](user, name, options))
+
+    def parameter(
+        self, store: str, user: StatsigUser, parameter: str, getter: str, fallback: object
+    ) -> object:
+        """A parameter of a parameter store, by the typed getter of that name."""
+        found = self._core.get_parameter_store(user, store, self._quiet_store)
+        return getattr(found, getter)(parameter, fallback)
+
+    def groups(self, experiment: str) -> Any:  # noqa: ANN401 - JSON
+        """What `get_experiment_groups` says, as JSON."""
+        return self._core.get_experiment_groups(experiment).to_dict()
+
+    def group(self, experiment: str, group: str, *, by_id: bool = False) -> Answer:
+        """The experiment as a group of this name, or id, has it."""
+        find = self._core._INTERNAL_get_experiment_by_group_name
+        if by_id:
+            find = self._core._INTERNAL_get_experiment_by_group_id_advanced
+        return _answer("experiment", find(experiment, group))
+
+    def override(self, method: str, *arguments: Any) -> None:  # noqa: ANN401 - as the method takes them
+        """Calls a method that makes or removes a local override."""
+        getattr(self._core, method)(*arguments)
 
     def client_response(
         self,
@@ -221,11 +280,6 @@ class Reference:
             user, hash_name, client_sdk_key, include_local_overrides
         )
         return str(response)
-
-    def override(self, kind: Kind, name: str, value: Mapping[str, Any]) -> None:
-        """Sets the value of an experiment or layer locally."""
-        override = {"experiment": self._core.override_experiment, "layer": self._core.override_layer}
-        override[kind](name, dict(value))
 
     def close(self) -> None:
         """Stops the core's threads."""
@@ -248,5 +302,5 @@ def _answer(kind: Kind, raw: dict[str, Any]) -> Answer:
             (entry["gate"], entry["gateValue"], entry["ruleID"])
             for entry in raw.get("secondaryExposures") or ()
         ),
-        is_experiment_active=kind == "experiment" and bool(raw.get("isExperimentActive")),
+        is_experiment_active=kind in ("experiment", "layer") and bool(raw.get("isExperimentActive")),
     )

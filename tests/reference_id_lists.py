@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,25 +12,39 @@ from loopback import Listener, Peer, http
 from reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["reference_with_id_lists"]
+__all__ = ["id_list_file", "reference_with_id_lists"]
+
+
+def id_list_file(units: Iterable[str]) -> bytes:
+    """The file of a list these unit ids are on."""
+    hashes = (base64.b64encode(hashlib.sha256(unit.encode()).digest())[:8] for unit in units)
+    return b"".join(b"+%b\n" % text for text in hashes)
 
 
 @contextmanager
-def reference_with_id_lists(payload: bytes, files: Mapping[str, bytes]) -> Iterator[Reference]:
+def reference_with_id_lists(
+    payload: bytes | str,
+    files: Mapping[str, bytes],
+    *settings: Any,  # noqa: ANN401 - as the reference takes them
+    **options: Any,  # noqa: ANN401
+) -> Iterator[Reference]:
     """The official core, holding one payload and these lists.
 
     Args:
         payload: The config specs, v2 format.
-        files: What the file of each list says. Names that can stand in a URL.
+        files: What the file of each list says, by the list's name.
+        settings: Further arguments of `Reference`.
+        options: The same, by name.
     """
+    names = list(files)
 
     def serve(peer: Peer) -> None:
         while request := peer.request():
             path = request.split(b" ", 2)[1].decode()
             if path.startswith("/lists/"):
-                peer.send(http(body=files[path.removeprefix("/lists/")]))
+                peer.send(http(body=files[names[int(path.removeprefix("/lists/").partition("?")[0])]]))
             elif "get_id_lists" in path:
                 peer.send(http(body=json.dumps(manifest).encode()))
             else:
@@ -39,11 +55,11 @@ def reference_with_id_lists(payload: bytes, files: Mapping[str, bytes]) -> Itera
             name: {
                 "name": name,
                 "size": len(lines),
-                "url": f"{server.url}/lists/{name}",
+                "url": f"{server.url}/lists/{number}",
                 "creationTime": 1,
                 "fileID": f"file of {name}",
             }
-            for name, lines in files.items()
+            for number, (name, lines) in enumerate(files.items())
         }
         network: dict[str, Any] = {
             "disable_network": False,
@@ -52,5 +68,5 @@ def reference_with_id_lists(payload: bytes, files: Mapping[str, bytes]) -> Itera
             "id_lists_url": f"{server.url}/v1/get_id_lists",
             "enable_id_lists": True,
         }
-        with Reference(payload, **network) as reference:
+        with Reference(payload, *settings, **{**network, **options}) as reference:
             yield reference

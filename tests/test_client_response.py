@@ -9,21 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from answers import Differences
-from client_responses import HASHES, KEY, Both, compare_all, djb2, project, response_differences, spec
+from client_responses import KEY, Both, compare_all, djb2, project, response_differences, spec
 from comparisons import later_specs, users_for
 from engine_under_test import our_engine
-from random_client_parts import add_client_parts
-from random_specs import random_case
 from shared_data import shared_file
 from statsig_fastly.sample_project import sample_project, sample_users, to_v1
-from statsig_fastly.sample_users import Dice
 
 if TYPE_CHECKING:
     from statsig_fastly.sample_specs import Json
-
-RANDOM_SEEDS: Final = 400
-RANDOM_BATCH: Final = 100
-
 
 # ---- whole projects
 
@@ -53,23 +46,6 @@ def test_both_payload_formats_say_the_same() -> None:
         for user in sample_users(40):
             responses = [statsig.get_client_initialize_response(user) for statsig in (ours_v1, ours_v2)]
             assert not response_differences(*responses)
-
-
-@pytest.mark.parametrize("first", range(0, RANDOM_SEEDS, RANDOM_BATCH))
-def test_random_projects(first: int) -> None:
-    differences = Differences()
-    for seed in range(first, first + RANDOM_BATCH):
-        case, dice = random_case(seed), Dice(seed)
-        add_client_parts(case.specs, dice, KEY)
-        with Both(json.dumps(case.specs), case.environment, case.global_custom_fields) as both:
-            for index, user in enumerate(case.users):
-                both.compare(user, HASHES[(seed + index) % len(HASHES)], dice.pick((None, None, KEY, "")))
-        differences.compared += both.differences.compared
-        if both.differences.count:
-            differences.count += both.differences.count - 1
-            differences.add(f"seed {seed}\n" + both.differences._shown[0])
-    differences.expect_none()
-    assert differences.compared == RANDOM_BATCH * 12
 
 
 # ---- specs

@@ -177,30 +177,21 @@ def run(program: str, *arguments: str, path: Path | None = None) -> str:
 
 COMPARE_WITHOUT_TABLE: Final = """
 import logging
-from functools import partial
+from dataclasses import replace
 from answers import Differences
-from comparisons import context
-from engine_under_test import our_answer, our_engine
-from random_specs import random_case
-from reference import Reference, reference_user
+from conformance.engines import Engines
+from conformance.generator import random_case
 
 logging.disable()  # specs that are left out
 differences, marked = Differences(), 0
-off = {"disable_country_lookup": True}
 for seed in range(5000, 5080):
-    case = random_case(seed)
-    settings = (case.payload, case.environment, case.global_custom_fields)
-    with Reference(*settings, **off) as reference, our_engine(*settings, **off) as statsig:
+    case = replace(random_case(seed), options={"disable_country_lookup": True})
+    with Engines(case) as engines:
         for user in case.users:
-            fields = reference_user(user)
-            for kind, name in case.checks:
-                theirs = reference.check(kind, name, fields)
-                marked += theirs.reason == "CountryLookupNotLoaded:Recognized"
-                differences.compare(
-                    our_answer(statsig, kind, name, user),
-                    theirs,
-                    partial(context, case.specs, kind, name, user, seed=seed),
-                )
+            for question in case.questions:
+                ours, theirs = engines.ask(question, user)
+                marked += getattr(theirs, "reason", None) == "CountryLookupNotLoaded:Recognized"
+                differences.compare(ours, theirs, lambda: {"seed": seed, "question": question, "user": user})
 differences.expect_none()
 print(differences.compared, marked)
 """

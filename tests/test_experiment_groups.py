@@ -112,11 +112,11 @@ def compare(reference: Reference, statsig: Statsig, payload: dict[str, Any], nam
             assert (one.group_name, one.rule_id, one.id_type, one.return_value) == expected
         for group in groups:
             experiment = statsig.get_experiment_by_group_name(name, group)
-            answer = as_object(reference.group_by_name(name, group))
+            answer = as_object(reference.group(name, group))
             differences.compare(our_experiment(experiment), answer, partial(dict, name=name, group=group))
         for rule_id in ids:
             experiment = statsig.get_experiment_by_group_id_advanced(name, rule_id)
-            answer = as_object(reference.group_by_rule(name, rule_id))
+            answer = as_object(reference.group(name, rule_id, by_id=True))
             differences.compare(our_experiment(experiment), answer, partial(dict, name=name, rule=rule_id))
     differences.expect_none()
     return differences.compared

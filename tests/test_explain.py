@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from comparisons import all_checks
+from conformance.generator import random_case
 from engine_under_test import our_answer, our_engine
-from random_specs import random_case
 from small_project import payload, started
 from small_specs import condition, config, gate, rule
 from small_specs import project as small_v2
@@ -49,7 +49,7 @@ def client(project: dict[str, Any], **options: Any) -> Statsig:  # noqa: ANN401 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_an_explanation_comes_to_what_the_check_does(seed: int) -> None:
     case = random_case(seed, users=4)
-    with our_engine(case.payload, case.environment, case.global_custom_fields) as statsig:
+    with our_engine(case.text.encode(), case.environment, case.global_custom_fields) as statsig:
         for user in case.users:
             for kind, name in case.checks:
                 explanation = statsig.explain(user, name, kind)

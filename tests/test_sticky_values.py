@@ -94,7 +94,7 @@ def test_what_is_overridden_is_not_kept(kind: Any, values: Any) -> None:  # noqa
         Reference(PAYLOAD, None, None, theirs) as reference,
         our_engine(PAYLOAD, None, None, ours) as statsig,
     ):
-        reference.override(kind, name, {"set": 1})
+        reference.override(f"override_{kind}", name, {"set": 1})
         {"experiment": statsig.override_experiment, "layer": statsig.override_layer}[kind](name, {"set": 1})
         answer = our_answer(statsig, kind, name, USER, options)
         assert answer == reference.check(kind, name, {"userID": "u-1"}, options)

@@ -35,6 +35,10 @@ pub fn explain(
     let evaluation = evaluate_observed(ruleset, kind, name, input, &recorder);
     let Record { mut root, used, .. } = recorder.record.into_inner();
     root.insert("user_fields".to_owned(), used.into());
+    if root.contains_key("rule_id") {
+        // Chance in a delegate shows in the id of the result only.
+        root.insert("rule_id".to_owned(), ruleset.string(evaluation.rule).into());
+    }
     let mut json = String::new();
     write_json(&mut json, &Json::Object(root));
     (evaluation, json)

@@ -1,0 +1,71 @@
+"""The work of a conformance run, in batches: what a worker process is handed, and how it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from conformance.compare import Report, compare_cases
+from conformance.generator import random_case
+from conformance.matrix import matrix_cases
+from conformance.projects import project_cases
+from conformance.scenarios import scenario_cases
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.case import Case
+
+__all__ = ["SOURCES", "Batch", "fixed_batches", "random_batch"]
+
+SOURCES: Final = ("matrix", "scenarios", "projects", "random")
+
+_SEEDS: Final = 10
+_USERS: Final = 6  # per random payload, which makes some 500 checks of it
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A part of the work, small enough to send to another process.
+
+    Attributes:
+        source: One of `SOURCES`.
+        numbers: Which cases of the source; seeds of random ones.
+        users: How many users to make up for each project.
+    """
+
+    source: str
+    numbers: Sequence[int]
+    users: int = 0
+
+    def run(self) -> Report:
+        """Compares its cases."""
+        return compare_cases(self._case(number) for number in self.numbers)
+
+    def _case(self, number: int) -> Case:
+        if self.source == "random":
+            return random_case(number, _USERS)
+        return _fixed(self.source, self.users)[number]
+
+
+def fixed_batches(users: int, only: str | None = None) -> list[Batch]:
+    """The matrix, the scenarios and the payloads of real projects, with `users` users each."""
+    return [
+        Batch(source, [number], users)
+        for source in SOURCES
+        if source != "random" and only in (None, source)
+        for number in range(len(_fixed(source, users)))
+    ]
+
+
+def random_batch(seed: int) -> Batch:
+    """Some random payloads from a seed on."""
+    return Batch("random", range(seed, seed + _SEEDS))
+
+
+@cache
+def _fixed(source: str, users: int) -> list[Case]:
+    if source == "projects":
+        return project_cases(users)
+    return {"matrix": matrix_cases, "scenarios": scenario_cases}[source]()
