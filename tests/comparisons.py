@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from answers import Kind, spec_of
 from statsig_fastly.sample_project import sample_users
 from statsig_fastly.sample_users import Dice
 
-__all__ = ["all_checks", "context", "later_specs", "users_for"]
-
-# Condition types this package does not evaluate yet.
-LATER: Final[set[str]] = set()
+__all__ = ["all_checks", "context", "users_for"]
 
 
 def all_checks(payload: dict[str, Any]) -> list[tuple[Kind, str]]:
@@ -28,35 +25,6 @@ def context(
 ) -> dict[str, Any]:
     """What a failure message shows beside the two answers."""
     return {**more, "kind": kind, "name": name, "user": user, "spec": spec_of(payload, kind, name)}
-
-
-def later_specs(payload: dict[str, Any]) -> set[tuple[str, str]]:
-    """(table, name) of the specs that come to a condition of `LATER`, however deep."""
-    conditions = payload["condition_map"]
-    later: set[tuple[str, str]] = set()
-
-    def comes_to_later(rule: dict[str, Any]) -> bool:
-        refers_to = {("dynamic_configs", rule.get("configDelegate"))}
-        for key in rule["conditions"]:
-            condition = conditions.get(key, {"type": "dangling"})
-            if condition["type"] in LATER:
-                return True
-            if condition["type"] in ("pass_gate", "fail_gate"):
-                refers_to.add(("feature_gates", condition["targetValue"]))
-            if condition["type"] == "experiment_group":
-                refers_to.add(("dynamic_configs", condition["field"]))
-        return bool(refers_to & later)
-
-    while True:
-        found = {
-            (table, name)
-            for table in ("feature_gates", "dynamic_configs", "layer_configs")
-            for name, spec in payload[table].items()
-            if any(comes_to_later(rule) for rule in spec["rules"])
-        }
-        if found == later:
-            return later
-        later |= found
 
 
 def users_for(payload: dict[str, Any], count: int) -> list[dict[str, Any]]:

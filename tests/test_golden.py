@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from answers import Answer, Differences, Kind, without_source
+from client_responses import normal
 from engine_under_test import our_answer, our_engine
 from shared_data import shared_file
 
@@ -18,33 +19,11 @@ if TYPE_CHECKING:
 
 EVALUATIONS: Final = ("gate", "config", "experiment", "layer")
 
-# What is left out, and why. Each entry goes when the feature comes.
-LATER_GROUPS: Final = {
-    "segment_list": "ID lists are not read yet",
-}
-LATER_ROWS: Final = {("ua_ip", "ip"): "ip_based conditions are not evaluated yet"}
-LATER_SCENARIOS: Final = {
-    "app_filter_appid_key": "client-initialize response",
-    "app_filter_appid_nokey": "client-initialize response",
-    "app_filter_both": "client-initialize response",
-    "app_filter_hashed_hit": "client-initialize response",
-    "app_filter_hashed_miss": "client-initialize response",
-    "app_filter_map_hit": "client-initialize response",
-    "app_filter_map_miss": "client-initialize response",
-    "app_filter_nothing": "client-initialize response",
-    "app_filter_number": "client-initialize response",
-    "gcir": "client-initialize response",
-    "cmab": "CMAB",
-    "delegate_cmab": "CMAB",
-    "config_mapping": "config mapping",
-    "group_override_0": "local overrides",
-    "group_override_1": "local overrides",
-    "group_override_2": "local overrides",
-    "group_override_3": "local overrides",
-}
-LATER_CHECKS: Final = {
-    ("leaks", "top_override_nested"): "local overrides",
-    ("leaks", "top_override_nested_default"): "local overrides",
+# The methods that make the overrides of a recording.
+OVERRIDES: Final = {
+    "gate": "override_gate",
+    "experiment": "override_experiment",
+    "experiment_group": "override_experiment_by_group_name",
 }
 # Differences on purpose: docs/compatibility.md.
 OTHER_PAYLOADS: Final = {
@@ -61,7 +40,10 @@ def recorded_engine(case: dict[str, Any]) -> Statsig:
     """This package as the official core was set up for a recording."""
     taken = ("environment", "global_custom_fields", "id_lists")
     options = {name: value for name, value in case["options"].items() if name in taken}
-    return our_engine(json.dumps(case["spec"]).encode(), **options)
+    statsig = our_engine(json.dumps(case["spec"]).encode(), **options)
+    for kind, name, value, unit in case["options"].get("overrides", ()):
+        getattr(statsig, OVERRIDES[kind])(name, value, unit)
+    return statsig
 
 
 def recorded_answer(result: dict[str, Any]) -> Answer:
@@ -80,7 +62,7 @@ def recorded_answer(result: dict[str, Any]) -> Answer:
         secondary_exposures=tuple(
             (entry["gate"], entry["gateValue"], entry["ruleID"]) for entry in exposures
         ),
-        is_experiment_active=kind == "experiment" and result["is_experiment_active"],
+        is_experiment_active=kind in ("experiment", "layer") and bool(result["is_experiment_active"]),
     )
 
 
@@ -90,8 +72,6 @@ def test_condition_matrix_gives_the_recorded_outcomes() -> None:
         with recorded_engine(case) as statsig:
             rows = zip(case["labels"], case["checks"], case["results"], strict=True)
             for label, check, result in rows:
-                if (group, label.partition(" ")[0]) in LATER_ROWS:
-                    continue
                 ours = our_answer(statsig, "gate", check["name"], check["user"])
                 # Where recording it made the official core panic, false is the answer to give.
                 expected = (result.get("value", False), "Unsupported" in (result.get("reason") or ""))
@@ -107,18 +87,23 @@ def test_condition_matrix_gives_the_recorded_outcomes() -> None:
 
 def test_scenarios_give_the_recorded_answers() -> None:
     scenarios = golden("scenarios.json")
-    assert scenarios.keys() >= LATER_SCENARIOS.keys()
     differences = Differences()
     for name, case in scenarios.items():
-        if name in LATER_SCENARIOS:
-            continue
         with recorded_engine(case) as statsig:
             for check, result in zip(case["checks"], case["results"], strict=True):
                 kind: Kind = check["kind"]
-                if kind not in EVALUATIONS or (name, check["name"]) in LATER_CHECKS:
-                    continue
-                ours = our_answer(statsig, kind, check["name"], check["user"])
-                differences.compare(ours, recorded_answer(result), partial(dict, scenario=name, check=check))
+                shown: partial[dict[str, Any]] = partial(dict, scenario=name, check=check)
+                if kind in EVALUATIONS:
+                    ours = our_answer(statsig, kind, check["name"], check["user"])
+                    differences.compare(ours, recorded_answer(result), shown)
+                else:
+                    assert check["kind"] == "gcir"
+                    names = ("hash", "client_sdk_key", "include_local_overrides")
+                    response = statsig.get_client_initialize_response(check["user"], *map(check.get, names))
+                    differences.compared += 1
+                    ours_said = {**normal(response), "sdkInfo": None}
+                    if ours_said != {**result["value"], "sdkInfo": None}:
+                        differences.add(f"  {name}: {check}: ours {response}, recorded {result['value']}")
     differences.expect_none()
     assert differences.compared > 200
 
@@ -126,8 +111,6 @@ def test_scenarios_give_the_recorded_answers() -> None:
 def test_layers_tell_which_exposures_came_before_the_delegate() -> None:
     differences = Differences()
     for name, case in golden("scenarios.json").items():
-        if name in LATER_SCENARIOS:
-            continue
         with recorded_engine(case) as statsig:
             for check, result in zip(case["checks"], case["results"], strict=True):
                 # What a parameter that is not explicit logs are the exposures before the delegate.

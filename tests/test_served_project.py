@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from answers import Differences
-from comparisons import all_checks, context, later_specs, users_for
+from comparisons import all_checks, context, users_for
 from engine_under_test import our_answer
 from reference import Reference, reference_user
 from shared_data import shared_file
@@ -26,8 +26,7 @@ def compare_served(emulator: Emulator, body: bytes, users: int) -> Differences:
     emulator.create_kv_store("specs")
     emulator.put("specs", KEY, body)
     adapter = FastlyDataAdapter("specs", KEY, token=emulator.token, api=emulator.url)
-    later = {name for _, name in later_specs(project)}
-    checks = [(kind, name) for kind, name in all_checks(project) if name not in later]
+    checks = all_checks(project)
     assert checks
     differences = Differences()
     with (

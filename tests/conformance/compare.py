@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from answers import differing, worded
 from conformance.engines import Engines
-from conformance.features import FEATURES
 from conformance.shrink import shrunk
 
 if TYPE_CHECKING:
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from conformance.case import Case, Question
 
 __all__ = ["Report", "compare_case", "compare_cases"]
+
+# What two answers say differently: both sides, by what it is.
+Found: TypeAlias = dict[str, tuple[object, object]]
 
 _SHOWN: Final = 5  # differences made small, and shown, of one report
 
@@ -69,14 +71,14 @@ def compare_cases(cases: Iterable[Case]) -> Report:
 def compare_case(case: Case, *, show: bool = True) -> Report:
     """Asks every question of a case for every user; shows the first difference if asked to."""
     report = Report(cases=1)
-    first: tuple[Question, dict[str, Any]] | None = None
+    first: tuple[Question, dict[str, Any], Found] | None = None
     with _without_log():
         with Engines(case) as engines:
             for user in case.users:
                 for question in case.questions:
-                    if differing(*engines.ask(question, user)):
+                    if found := differing(*engines.ask(question, user)):
                         report.differences += 1
-                        first = first or (question, user)
+                        first = first or (question, user, found)
             report.checks = len(case.users) * len(case.questions)
         if first and show:
             report.shown = [_shown(case, *first)]
@@ -95,8 +97,8 @@ def _without_log() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _shown(case: Case, question: Question, user: dict[str, Any]) -> str:
-    """Both answers to the smallest question that still tells the engines apart."""
+def _shown(case: Case, question: Question, user: dict[str, Any], seen: Found) -> str:
+    """Both answers to the smallest question that still tells the engines apart; those seen, if none does."""
     small = shrunk(case, question, user)
     (question,), (user,) = small.questions, small.users
     context: dict[str, Any] = {
@@ -108,7 +110,7 @@ def _shown(case: Case, question: Question, user: dict[str, Any]) -> str:
         if getattr(small, name):
             context[name] = getattr(small, name)
     with Engines(small) as engines:
-        found = differing(*engines.ask(question, user))
-        if "explain" in FEATURES and question.kind in ("gate", "config", "experiment", "layer"):
+        found = differing(*engines.ask(question, user)) or seen
+        if question.kind in ("gate", "config", "experiment", "layer"):
             context["explained"] = str(engines.explain(question, user))
     return worded(found, context)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from conformance.case import raw_number
-from conformance.features import FEATURES
 from conformance.users import ADDRESSES, CUSTOM_IDS, FIELDS, USER_IDS
 from conformance.values import REGEXES, element_text
 
@@ -89,8 +88,10 @@ _USUAL_TYPES: Final = (
     *("user_field",) * 12,
     *("unit_id", "unit_id", "environment_field", "environment_field", "user_bucket", "user_bucket"),
     *("public", "public", "public", "current_time", "target_app"),
-    *(("ua_based", "ua_based") if "user_agent" in FEATURES else ()),
-    *(("ip_based", "ip_based") if "country" in FEATURES else ()),
+    "ua_based",
+    "ua_based",
+    "ip_based",
+    "ip_based",
 )
 
 

@@ -133,7 +133,9 @@ class Engines:
             case "groups":
                 return core.groups(name)
             case "group_by_name" | "group_by_id":
-                return _adjusted(core.group(name, *detail, by_id=question.kind == "group_by_id"))
+                answer = _adjusted(core.group(name, *detail, by_id=question.kind == "group_by_id"))
+                # The core hands out what is no object as it is.
+                return answer if isinstance(answer.value, dict) else replace(answer, value={})
             case "client_response":
                 return normal(core.client_response(user, *detail))
             case "explained":

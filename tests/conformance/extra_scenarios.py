@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from conformance.build import payload, rule
 from conformance.case import Case, Override, Question
 from conformance.extra_specs import CONDITIONS, CONFIGS, GATES, LAYERS, USERS, every_question, extra_case
-from conformance.features import FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +17,10 @@ __all__ = ["extra_cases"]
 
 def extra_cases() -> Iterator[Case]:
     """The scenarios of the features there are."""
-    if "config_mapping" in FEATURES:
-        yield from _mappings()
-    if "cmab" in FEATURES:
-        yield from _bandits()
-    if "overrides" in FEATURES:
-        yield from _overrides()
-    if "persisted_values" in FEATURES:
-        yield from _kept()
+    yield from _mappings()
+    yield from _bandits()
+    yield from _overrides()
+    yield from _kept()
 
 
 def _mappings() -> Iterator[Case]:
@@ -182,27 +177,26 @@ def _overrides() -> Iterator[Case]:
         yield extra_case(f"all overrides, then {remove}", overrides=[*made, remove])
     again = [*made, ("override_gate", ("A", True, None)), ("override_experiment", ("e", {"again": 1}, None))]
     yield extra_case("overrides made again", overrides=again)
-    if "config_mapping" in FEATURES:
-        always = [{"rule_name": "pass"}]
-        mappings = {
-            "A": [{"new_config_name": "B", "rules": always}],
-            "e": [{"new_config_name": "e2", "rules": always}],
-        }
-        for override in made[:1] + made[9:10]:
-            yield Case(
-                f"scenario: mapped, {override}",
-                payload(
-                    GATES,
-                    CONFIGS,
-                    LAYERS,
-                    CONDITIONS,
-                    overrides=mappings,
-                    override_rules={"pass": rule("pass")},
-                ),
-                USERS,
-                every_question(),
-                overrides=[override],
-            )
+    always = [{"rule_name": "pass"}]
+    mappings = {
+        "A": [{"new_config_name": "B", "rules": always}],
+        "e": [{"new_config_name": "e2", "rules": always}],
+    }
+    for override in made[:1] + made[9:10]:
+        yield Case(
+            f"scenario: mapped, {override}",
+            payload(
+                GATES,
+                CONFIGS,
+                LAYERS,
+                CONDITIONS,
+                overrides=mappings,
+                override_rules={"pass": rule("pass")},
+            ),
+            USERS,
+            every_question(),
+            overrides=[override],
+        )
 
 
 def _kept() -> Iterator[Case]:
@@ -223,14 +217,13 @@ def _kept() -> Iterator[Case]:
                 for step in order
             ]
             yield extra_case(f"kept values {unit} {order}", questions)
-    if "overrides" in FEATURES:
-        questions = [
-            Question("persisted", name, ("experiment", "userID", True, False, False))
-            for name in CONFIGS
-            for _ in (1, 2)
-        ]
-        yield extra_case(
-            "kept values of overridden experiments",
-            questions,
-            overrides=[("override_experiment", ("e", {"o": 1}, None))],
-        )
+    questions = [
+        Question("persisted", name, ("experiment", "userID", True, False, False))
+        for name in CONFIGS
+        for _ in (1, 2)
+    ]
+    yield extra_case(
+        "kept values of overridden experiments",
+        questions,
+        overrides=[("override_experiment", ("e", {"o": 1}, None))],
+    )

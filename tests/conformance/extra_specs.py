@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from conformance.build import PUBLIC, condition, config, gate, layer, nested, payload, rule
 from conformance.case import Case, Question
-from conformance.features import FEATURES
 
 __all__ = ["CONDITIONS", "CONFIGS", "GATES", "LAYERS", "USERS", "every_question", "extra_case"]
 
@@ -122,9 +121,8 @@ def every_question() -> list[Question]:
                 "layer": LAYERS,
             }.items()
             for name in (*names, "ghost")
-            if "explain" in FEATURES
         ),
-        *([Question("client_response", "", ("none", None, True))] if "client_response" in FEATURES else []),
+        Question("client_response", "", ("none", None, True)),
     ]
 
 

@@ -8,7 +8,6 @@ from client_responses import HASHES, KEY
 from conformance.case import Case, Override, Question
 from conformance.conditions import GROUPS
 from conformance.faults import broken_text, spoil_payload, spoil_specs
-from conformance.features import FEATURES
 from conformance.formats import same_in_both
 from conformance.specs import PARAMETERS, RandomSpecs
 from conformance.stores import random_stores, store_questions
@@ -29,12 +28,12 @@ def random_case(seed: int, users: int = 12) -> Case:
     """Makes one case; the same seed makes the same case on every Python version."""
     dice = Dice(seed)
     values = Values(dice)
-    lists = _ID_LISTS if "id_lists" in FEATURES and dice.chance(0.1) else {}
+    lists = _ID_LISTS if dice.chance(0.1) else {}
     specs = RandomSpecs(dice, values, list(_ID_LISTS))
     payload: Any = specs.payload
-    if "parameter_stores" in FEATURES and dice.chance(0.5):
+    if dice.chance(0.5):
         payload["param_stores"] = random_stores(dice, specs)
-    if "client_response" in FEATURES and dice.chance(0.3):
+    if dice.chance(0.3):
         add_client_parts(payload, dice, KEY)
     questions = _questions(dice, specs)
     v1 = dice.chance(0.08)
@@ -52,7 +51,7 @@ def random_case(seed: int, users: int = 12) -> Case:
         questions=questions,
         environment=dice.pick((None, "staging", "Production", "")),
         global_custom_fields=fields or None,
-        overrides=_overrides(dice, specs) if "overrides" in FEATURES and dice.chance(0.3) else (),
+        overrides=_overrides(dice, specs) if dice.chance(0.3) else (),
         id_lists=lists,
         ascii=dice.chance(0.5),
         v1=v1,
@@ -86,7 +85,7 @@ def _questions(dice: Dice, specs: RandomSpecs) -> list[Question]:
         *(Question("layer", name) for name in specs.layer_names),
         *(Question("layer_facts", name) for name in specs.layer_names),
     ]
-    if "explain" in FEATURES and dice.chance(0.2):
+    if dice.chance(0.2):
         kinds: dict[str, Sequence[str]] = {
             "gate": specs.gate_names,
             "experiment": specs.config_names,
@@ -94,19 +93,25 @@ def _questions(dice: Dice, specs: RandomSpecs) -> list[Question]:
             "layer": specs.layer_names,
         }
         questions += [Question("explained", name, (kind,)) for kind, names in kinds.items() for name in names]
-    if "client_response" in FEATURES:
-        detail = (dice.pick(HASHES), dice.pick((None, None, KEY, "")), dice.pick((None, True, False)))
-        questions.append(Question("client_response", "", detail))
-    if "parameter_stores" in FEATURES:
-        questions += store_questions(dice, specs.payload)
-    if "experiment_groups" in FEATURES and dice.chance(0.2):
+    detail = (dice.pick(HASHES), dice.pick((None, None, KEY, "")), dice.pick((None, True, False)))
+    questions.append(Question("client_response", "", detail))
+    questions += store_questions(dice, specs.payload)
+    if dice.chance(0.2):
         for name in specs.config_names:
             questions.append(Question("groups", name))
             questions.append(Question("group_by_name", name, (dice.pick((*GROUPS, "no such group")),)))
             questions.append(Question("group_by_id", name, (dice.pick(("r0", "r1", "r", "", "nope")),)))
-    if "persisted_values" in FEATURES and dice.chance(0.15):
+    if dice.chance(0.15) and _keeps_alike(specs.payload):
         questions += _persisted(dice, specs)
     return questions
+
+
+def _keeps_alike(payload: dict[str, Any]) -> bool:
+    """Whether both engines treat kept values alike. With group conditions and mappings they do not."""
+    conditions = payload["condition_map"].values()
+    return not payload.get("overrides") and not any(
+        condition.get("type") == "experiment_group" for condition in conditions
+    )
 
 
 def _persisted(dice: Dice, specs: RandomSpecs) -> list[Question]:
@@ -137,12 +142,11 @@ def _overrides(dice: Dice, specs: RandomSpecs) -> Sequence[Override]:
             ("override_experiment_by_group_name", (config, dice.pick((*GROUPS, "no such group")), whom)),
             ("override_layer", (layer, value, whom)),
         ]
-        if "parameter_stores" in FEATURES:
-            held = {
-                "p0": {"ref_type": "static", "param_type": "x", "value": dice.pick(PARAMETERS)},
-                "p1": "plain",
-            }
-            made.append(("override_parameter_store", (dice.pick(("store", "no such store")), held, whom)))
+        held = {
+            "p0": {"ref_type": "static", "param_type": "x", "value": dice.pick(PARAMETERS)},
+            "p1": "plain",
+        }
+        made.append(("override_parameter_store", (dice.pick(("store", "no such store")), held, whom)))
         overrides.append(dice.pick(made))
     for method, arguments in list(overrides):
         if dice.chance(0.15):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from conformance.build import condition, gate, only, payload, rule
 from conformance.case import Case, Question
 from conformance.conditions import OPERATORS, distinct
-from conformance.features import FEATURES
 from conformance.matrix_values import (
     ARRAYS,
     BROKEN_TIMES,
@@ -362,12 +361,9 @@ def _apps() -> Iterator[Case]:
 
 def _later() -> Iterator[Case]:
     """What needs a feature of its own."""
-    if "country" in FEATURES:
-        yield _countries()
-    if "user_agent" in FEATURES:
-        yield _agents()
-    if "id_lists" in FEATURES:
-        yield _id_lists()
+    yield _countries()
+    yield _agents()
+    yield _id_lists()
 
 
 def _countries() -> Case:

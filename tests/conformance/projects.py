@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from comparisons import all_checks, later_specs, users_for
+from comparisons import all_checks, users_for
 from conformance.case import Case, Question
-from conformance.features import FEATURES
 from shared_data import shared_path
 from statsig_fastly.sample_project import sample_project, sample_users
 
@@ -40,19 +39,10 @@ def _cut(label: str, payload: dict[str, Any], users: list[dict[str, Any]]) -> It
 
 
 def _questions(payload: dict[str, Any]) -> list[Question]:
-    later = later_specs(payload)
-    bandits = set() if "cmab" in FEATURES else set(payload.get("cmab_configs") or ())
-    table = {"gate": "feature_gates", "layer": "layer_configs"}
-    questions = [
-        Question(kind, name)
-        for kind, name in all_checks(payload)
-        if name not in bandits and (table.get(kind, "dynamic_configs"), name) not in later
-    ]
+    questions = [Question(kind, name) for kind, name in all_checks(payload)]
     questions += [
         Question("layer_facts", question.name) for question in questions if question.kind == "layer"
     ]
-    if "cmab" in FEATURES:
-        questions += [Question("experiment", name) for name in payload.get("cmab_configs") or ()]
-    if "client_response" in FEATURES:
-        questions.append(Question("client_response", "", ("none", None, None)))
+    questions += [Question("experiment", name) for name in payload.get("cmab_configs") or ()]
+    questions.append(Question("client_response", "", ("none", None, None)))
     return questions

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from conformance.build import PUBLIC, condition, config, gate, layer, nested, payload, rule
 from conformance.case import Case, Question
 from conformance.extra_scenarios import extra_cases
-from conformance.features import FEATURES
 from conformance.view_scenarios import view_cases
 
 if TYPE_CHECKING:
@@ -125,9 +124,8 @@ def _case(
 
 
 def _explained(specs: dict[str, dict[str, Any] | None]) -> Iterator[Question]:
-    if "explain" in FEATURES:
-        for kind, named in specs.items():
-            yield from (Question("explained", name, (kind,)) for name in named or ())
+    for kind, named in specs.items():
+        yield from (Question("explained", name, (kind,)) for name in named or ())
 
 
 def _lists(parts: Iterable[str], longest: int) -> Iterator[tuple[str, ...]]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from conformance.bandits import random_bandit
 from conformance.case import raw_number
 from conformance.conditions import GROUPS, UNITS, Conditions
-from conformance.features import FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +65,7 @@ class RandomSpecs:
         self._make = Conditions(dice, values, lists)
         self._conditions: dict[str, dict[str, Any]] = {}
         # The official core does not survive mappings in circles of gates or delegates.
-        self._maps = "config_mapping" in FEATURES and dice.chance(0.4)
+        self._maps = dice.chance(0.4)
         plain = [self._keep(f"p{number}", self._make.value()) for number in range(26)]
         usual = [*plain, self._keep("", {"type": "public", "idType": "userID"}), "dangling"]
         gates = self._gates(usual, BASE_GATES, ())
@@ -108,7 +107,7 @@ class RandomSpecs:
             payload["default_environment"] = dice.pick((None, "production", "dev", ""))
         if dice.chance(0.2):
             payload["checksum"] = dice.pick(("", "abc", None))
-        if "cmab" in FEATURES and dice.chance(0.4):
+        if dice.chance(0.4):
             names = dice.take(("bandit", "bandit é", *_CONFIGS), 1 + dice.below(3))
             payload["cmab_configs"] = {name: random_bandit(dice, BASE_GATES) for name in names}
             self.config_names += [name for name in names if name not in self.config_names]

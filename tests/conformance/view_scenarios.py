@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from conformance.build import condition, gate, payload, rule
 from conformance.case import Case, Override, Question
 from conformance.extra_specs import CONDITIONS, CONFIGS, GATES, LAYERS, USERS, extra_case
-from conformance.features import FEATURES
 from conformance.stores import GETTERS
 
 if TYPE_CHECKING:
@@ -18,12 +17,9 @@ __all__ = ["view_cases"]
 
 def view_cases() -> Iterator[Case]:
     """The scenarios of the features there are."""
-    if "parameter_stores" in FEATURES:
-        yield from _stores()
-    if "experiment_groups" in FEATURES:
-        yield _listed_groups()
-    if "client_response" in FEATURES:
-        yield from _responses()
+    yield from _stores()
+    yield _listed_groups()
+    yield from _responses()
 
 
 def _stores() -> Iterator[Case]:
@@ -106,32 +102,31 @@ def _stores() -> Iterator[Case]:
     ]
     stores = {"store": {"parameters": held}, "empty": {"parameters": {}, "targetAppIDs": ["x"]}}
     yield extra_case("parameter stores", questions, users=USERS[:1], param_stores=stores)
-    if "overrides" in FEATURES:
-        asked = [
-            Question("store", store, (name, getter, GETTERS[getter][0]))
-            for store in ("store", "ghost")
-            for name in ("p", "plain", "gate", "static 1")
-            for getter in GETTERS
-        ]
-        made: list[Override] = [
-            ("override_parameter_store", (store, {"p": {"value": 7, "ref_type": "static", "param_type": "x"},
-            "plain": "text", "gate": {"ref_type": "gate", "param_type": "s", "gate_name": "A",
-            "pass_value": "P", "fail_value": "F"}}, whom))
-            for store, whom in (("store", None), ("ghost", "u"))
-        ]  # fmt: skip
-        yield extra_case("overridden parameter stores", asked, overrides=made, param_stores=stores)
-        yield extra_case(
-            "parameter stores of overridden specs",
-            asked,
-            overrides=[*made, ("override_gate", ("A", False, None))],
-            param_stores=stores,
-        )
-        yield extra_case(
-            "removed overrides of parameter stores",
-            asked,
-            overrides=[*made, ("remove_parameter_store_override", ("store", None))],
-            param_stores=stores,
-        )
+    asked = [
+        Question("store", store, (name, getter, GETTERS[getter][0]))
+        for store in ("store", "ghost")
+        for name in ("p", "plain", "gate", "static 1")
+        for getter in GETTERS
+    ]
+    made: list[Override] = [
+        ("override_parameter_store", (store, {"p": {"value": 7, "ref_type": "static", "param_type": "x"},
+        "plain": "text", "gate": {"ref_type": "gate", "param_type": "s", "gate_name": "A",
+        "pass_value": "P", "fail_value": "F"}}, whom))
+        for store, whom in (("store", None), ("ghost", "u"))
+    ]  # fmt: skip
+    yield extra_case("overridden parameter stores", asked, overrides=made, param_stores=stores)
+    yield extra_case(
+        "parameter stores of overridden specs",
+        asked,
+        overrides=[*made, ("override_gate", ("A", False, None))],
+        param_stores=stores,
+    )
+    yield extra_case(
+        "removed overrides of parameter stores",
+        asked,
+        overrides=[*made, ("remove_parameter_store_override", ("store", None))],
+        param_stores=stores,
+    )
 
 
 def _listed_groups() -> Case:
@@ -231,11 +226,10 @@ def _responses() -> Iterator[Case]:
             environment=(None, "staging")[number % 2],
             global_custom_fields={"level": 9, "g": "x"},
         )
-    if "overrides" in FEATURES:
-        made: list[Override] = [
-            ("override_gate", ("A", False, None)),
-            ("override_experiment", ("e", {"o": 1}, "u")),
-            ("override_layer", ("plain", {"o": 1}, None)),
-            ("override_dynamic_config", ("dynamic", {"o": 2}, None)),
-        ]
-        yield extra_case("responses with overrides", questions, overrides=made)
+    made: list[Override] = [
+        ("override_gate", ("A", False, None)),
+        ("override_experiment", ("e", {"o": 1}, "u")),
+        ("override_layer", ("plain", {"o": 1}, None)),
+        ("override_dynamic_config", ("dynamic", {"o": 2}, None)),
+    ]
+    yield extra_case("responses with overrides", questions, overrides=made)
