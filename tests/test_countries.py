@@ -184,7 +184,7 @@ from conformance.generator import random_case
 
 logging.disable()  # specs that are left out
 differences, marked = Differences(), 0
-for seed in range(5000, 5080):
+for seed in range(5000, 5120):
     case = replace(random_case(seed), options={"disable_country_lookup": True})
     with Engines(case) as engines:
         for user in case.users:

@@ -67,6 +67,7 @@ impl<'a> Value<'a> {
             Value::Bool(false) => Some("false"),
             Value::Int(value) if value.unsigned_abs() <= EXACT_IN_F64 => Some(write(scratch, value)),
             Value::Int(value) => Some(write(scratch, value as f64)),
+            Value::Float(value) if !value.is_finite() => Value::Int(whole(value)).text(scratch),
             // `Display` writes the shortest digits that round-trip and never an exponent.
             Value::Float(value) => Some(write(scratch, value)),
             Value::Array(array) => Some(array.json),
@@ -77,6 +78,7 @@ impl<'a> Value<'a> {
     pub(crate) fn number(self) -> Option<f64> {
         match self {
             Value::Int(value) => Some(value as f64),
+            Value::Float(value) if !value.is_finite() => Some(whole(value) as f64),
             Value::Float(value) => Some(value),
             Value::Text(text) => text.parse().ok(),
             _ => None,
@@ -87,6 +89,7 @@ impl<'a> Value<'a> {
     pub(crate) fn time(self) -> Option<i64> {
         match self {
             Value::Int(value) | Value::Now(value) => Some(value),
+            Value::Float(value) if !value.is_finite() => Some(whole(value)),
             Value::Float(value) if value.fract() == 0.0 && value.abs() <= I64_LIMIT => Some(value as i64),
             Value::Text(text) => times::parse_user(text),
             _ => None,
@@ -96,6 +99,11 @@ impl<'a> Value<'a> {
     pub(crate) fn is_null(self) -> bool {
         matches!(self, Value::Null | Value::Now(_))
     }
+}
+
+/// What the reference takes a float for that JSON cannot hold: the whole number next to it, 0 for NaN.
+pub(crate) fn whole(value: f64) -> i64 {
+    value as i64
 }
 
 fn write(scratch: &mut Scratch, value: impl std::fmt::Display) -> &str {

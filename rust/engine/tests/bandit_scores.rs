@@ -58,3 +58,25 @@ fn without_any_score_it_is_chance_but_no_exploration() {
     let rule = best(&json!([null, null]), true, &json!(1));
     assert!(["0", "1"].contains(&rule.as_str()), "{rule}");
 }
+
+#[test]
+fn a_user_left_to_chance_gets_a_group_and_the_one_with_fewer_records_more_often() {
+    let groups: Vec<_> =
+        (0..3).map(|id| json!({"id": id.to_string(), "name": "", "parameterValues": {"n": id}})).collect();
+    let weights = |records: u32| json!({"alpha": 0, "intercept": 0, "records": records, "weightsNumerical": {}, "weightsCategorical": {}});
+    let bandit = json!({
+        "salt": "s", "defaultValue": {}, "idType": "userID", "enabled": true, "version": 1, "sampleRate": 1,
+        "higherIsBetter": true, "groups": groups,
+        "config": {"0": weights(1_000_000), "1": weights(0), "2": weights(0)},
+    });
+    let project = Project::new(&payload(json!({"cmab_configs": {"b": bandit}})));
+    let nobody = PackedUser::default();
+    let mut count = [0_u32; 3];
+    for step in 0..1024u64 {
+        let input = Input { random: step << 54, ..Input::new(nobody.view(), nobody.view()) };
+        let rule = project.outcome(&evaluate(&project.0, CheckKind::Experiment, "b", &input)).rule;
+        let arm = rule.strip_suffix(":explore").and_then(|arm| arm.parse::<usize>().ok());
+        count[arm.unwrap_or_else(|| panic!("{rule}"))] += 1;
+    }
+    assert!(count[0] <= 2 && count[1].abs_diff(count[2]) < 10, "{count:?}");
+}

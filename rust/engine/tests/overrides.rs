@@ -182,3 +182,32 @@ fn an_override_counts_for_its_kind_alone_and_wherever_the_spec_is_used() {
     assert!(!check(&config, CheckKind::Experiment, "e").is_override);
     assert!(check(&config, CheckKind::Gate, "in B").passes);
 }
+
+/// Every name is mapped to every name, for everybody.
+fn mapped_in_circles(names: &[&str], gates: &Value) -> Project {
+    let rules = json!([{"rule_name": "all"}]);
+    let mappings: Vec<_> =
+        names.iter().map(|name| json!({"new_config_name": name, "rules": rules})).collect();
+    let overrides: serde_json::Map<_, _> =
+        names.iter().map(|name| ((*name).to_owned(), json!(mappings))).collect();
+    Project::new(&payload(json!({
+        "feature_gates": gates,
+        "overrides": overrides,
+        "override_rules": {"all": rule("all", json!([]), json!({}))},
+    })))
+}
+
+#[test]
+fn mappings_that_lead_back_to_where_they_began_end() {
+    let on = gate(json!([rule("r", json!([]), json!({}))]), json!({}));
+    let project = mapped_in_circles(&["a", "b"], &json!({"a": on, "b": on}));
+    let outcome = project.gate("a", &json!({"userID": "u"}));
+    assert!(outcome.passes);
+    assert_eq!((outcome.reason, outcome.rule.as_str()), (Reason::Recognized, "r"));
+
+    // Without any spec to end at, every way is tried until there were too many.
+    let project = mapped_in_circles(&["a", "b", "c"], &json!({}));
+    let (user, nobody) = (user(&json!({"userID": "u"})), PackedUser::default());
+    let input = Input::new(user.view(), nobody.view());
+    assert_eq!(evaluate(&project.0, CheckKind::Gate, "a", &input).reason, Reason::TooDeep);
+}

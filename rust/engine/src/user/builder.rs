@@ -1,7 +1,10 @@
 //! Putting a user together.
 
 use super::{AttributeMap, Entry, Layout, Node, PackedUser, Run, Span, StandardField, key_tag};
+use std::fmt::Write;
+
 use crate::json::{write_json_float, write_json_string, write_list};
+use crate::value::whole;
 
 /// An attribute with parts: what a list or mapping is built from.
 #[derive(Clone, Debug)]
@@ -156,6 +159,10 @@ fn write_json(out: &mut String, value: &Attribute) {
         Attribute::Null => out.push_str("null"),
         Attribute::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Attribute::Int(value) => out.push_str(&value.to_string()),
+        Attribute::Float(value) if !value.is_finite() => {
+            // Writing to memory cannot fail.
+            let _ = write!(out, "{}", whole(*value));
+        }
         Attribute::Float(value) => write_json_float(out, *value),
         Attribute::Text(text) => write_json_string(out, text),
         Attribute::Array(items) => write_list(out, ['[', ']'], items, write_json),
