@@ -52,6 +52,7 @@ class RandomSpecs:
         dice: What decides.
         values: The values of the case.
         lists: Names of its ID lists.
+        bare: Whether to leave out mappings, bandits and circles, for whoever adds to the payload.
 
     Attributes:
         gate_names: Gates, with one that does not exist.
@@ -60,12 +61,14 @@ class RandomSpecs:
         payload: The config specs.
     """
 
-    def __init__(self, dice: Dice, values: Values, lists: Sequence[str] = ()) -> None:
+    def __init__(self, dice: Dice, values: Values, lists: Sequence[str] = (), *, bare: bool = False) -> None:
         self._dice = dice
         self._make = Conditions(dice, values, lists)
         self._conditions: dict[str, dict[str, Any]] = {}
+        self._bare = bare
+        self._maps = not bare and dice.chance(0.4)
         # The official core does not survive mappings in circles of gates or delegates.
-        self._maps = dice.chance(0.4)
+        self._circles = not bare and not self._maps
         plain = [self._keep(f"p{number}", self._make.value()) for number in range(26)]
         usual = [*plain, self._keep("", {"type": "public", "idType": "userID"}), "dangling"]
         gates = self._gates(usual, BASE_GATES, ())
@@ -79,7 +82,7 @@ class RandomSpecs:
         nested = [self._keep(f"n{number}", self._make.nested(_GATES)) for number in range(8)]
         for index, name in enumerate(_CONFIGS):
             if name not in configs:
-                circular = not self._maps and dice.chance(0.03)
+                circular = self._circles and dice.chance(0.03)
                 delegates = _CONFIGS if circular else _CONFIGS[:index]
                 configs[name] = self._spec([*usual, *nested], name, "config", delegates)
         layers = {name: self._spec([*usual, *nested], name, "layer", _CONFIGS) for name in _LAYERS}
@@ -107,7 +110,7 @@ class RandomSpecs:
             payload["default_environment"] = dice.pick((None, "production", "dev", ""))
         if dice.chance(0.2):
             payload["checksum"] = dice.pick(("", "abc", None))
-        if dice.chance(0.4):
+        if not self._bare and dice.chance(0.4):
             names = dice.take(("bandit", "bandit é", *_CONFIGS), 1 + dice.below(3))
             payload["cmab_configs"] = {name: random_bandit(dice, BASE_GATES) for name in names}
             self.config_names += [name for name in names if name not in self.config_names]
@@ -151,7 +154,7 @@ class RandomSpecs:
         for index, name in enumerate(names):
             # Mostly gates made before, so that circles stay rare.
             before = names[:index] if base else _GATES[: _GATES.index(name)]
-            may_circle = not base and not self._maps
+            may_circle = not base and self._circles
             others = _GATES if may_circle and self._dice.chance(0.04) else before
             key = f"{'b' if base else ''}n{_GATES.index(name)}-"
             nested = [
