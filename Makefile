@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.stamp-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.v
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance conformance-coverage lint format bench wheel clean rust-toolchain
+.PHONY: help demo test conformance conformance-coverage fuzz lint format bench wheel clean rust-toolchain
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -30,6 +30,17 @@ conformance: $(STAMP)/native $(STAMP)/test ## Compare N checks with the official
 
 conformance-coverage: rust-toolchain $(STAMP)/test ## Measure what the comparison reaches of the engine
 	PYTHONPATH=tests $(BIN)/python -m conformance.coverage
+
+# One of payload, payload_user, text, user_agent; and for how long.
+T       ?= payload
+SECONDS ?= 60
+
+fuzz: rust-toolchain ## Feed the engine made-up input for SECONDS: T is the target
+	@test -f rust/fuzz/fuzz_targets/$(T).rs || { echo 'T is one of: $(basename $(notdir $(wildcard rust/fuzz/fuzz_targets/*.rs)))' >&2; exit 1; }
+	@cargo fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is missing: installing it takes a minute or two.'; cargo install --locked cargo-fuzz; }
+	@mkdir -p rust/fuzz/corpus/$(T)
+	RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir rust/fuzz $(T) rust/fuzz/corpus/$(T) rust/fuzz/seeds/$(T) -- \
+		-timeout=1 -rss_limit_mb=2048 -max_total_time=$(SECONDS)
 
 lint: rust-toolchain $(STAMP)/native $(STAMP)/test $(STAMP)/lint ## Check formatting, lints and types
 	cargo fmt --check
@@ -54,7 +65,7 @@ wheel: rust-toolchain $(STAMP)/build ## Build the sdist and, from it alone, the 
 	@ls -l dist
 
 clean: ## Remove everything that was made
-	rm -rf $(VENV) target dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) target rust/fuzz/target dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
 	find python tests benches -name __pycache__ -prune -exec rm -rf {} +
 	rm -f python/statsig_fastly/*.so
 
