@@ -170,7 +170,7 @@ fn scalar(choices: &mut Choices<'_>, family: usize) -> Value {
         12 => Value::Null,
         13 => match choices.below(4) {
             0 => json!(choices.number() >> 1),
-            1 => json!(choices.number() as i64),
+            1 => json!(choices.number().cast_signed()),
             2 => json!(1_684_281_600_000_i64 + i64::from(choices.byte()) * 1_000_000),
             _ => json!(2_f64.powi(i32::from(choices.byte()) - 64)),
         },
@@ -251,7 +251,7 @@ fn condition(choices: &mut Choices<'_>, mixed: bool, only: usize) -> Value {
         12 | 13 => condition["type"] = json!(choices.pick(&["current_time", "target_app"])),
         _ => {
             condition["type"] =
-                json!(choices.pick(&["user_field", "phase_of_the_moon", "User_Field", "ALWAYS", ""]))
+                json!(choices.pick(&["user_field", "phase_of_the_moon", "User_Field", "ALWAYS", ""]));
         }
     }
     let operator = choices.pick(OPERATORS[family]);

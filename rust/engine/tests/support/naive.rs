@@ -179,8 +179,8 @@ impl<'a> Run<'a> {
 
     fn rolled_out(&self, salt: &str, rule: &Value) -> bool {
         let percentage = rule["passPercentage"].as_f64().unwrap_or(f64::NAN);
-        if percentage == 0.0 || percentage == 100.0 {
-            return percentage == 100.0;
+        if percentage <= 0.0 || percentage >= 100.0 {
+            return percentage > 0.0;
         }
         let rule_salt = rule["salt"].as_str().or(rule["id"].as_str()).unwrap_or_default();
         let unit = self.unit_text(&text_of(&rule["idType"]));
@@ -366,7 +366,7 @@ static DATES: LazyLock<[Regex; 2]> = LazyLock::new(|| {
     let strict = r"^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:[Zz]|([-+\x{2212}])([01][0-9]|2[0-3]):([0-5][0-9]))$";
     let two = r"\s*((?>[0-9]{1,2}))";
     let lenient = format!(r"^\s*((?>[-+][0-9]+|[0-9]{{1,4}}))-{two}-{two}{two}:{two}:{two}$");
-    [strict, &lenient].map(|pattern| Regex::new(pattern).unwrap())
+    [strict, &lenient].map(|pattern| Regex::new(pattern).unwrap_or_else(|error| panic!("{error}")))
 });
 
 /// Milliseconds since the epoch. A minute may have 61 seconds.
