@@ -554,7 +554,7 @@ pub(crate) fn check_name<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     text_argument("name", name)
 }
 
-fn text_argument<'a>(argument: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+pub(crate) fn text_argument<'a>(argument: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     match value.cast::<PyString>() {
         Ok(value) => text(Place::Argument(argument), value),
         Err(_) => Err(wrong_type(argument, "str", value)),

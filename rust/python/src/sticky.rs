@@ -2,13 +2,12 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 use statsig_engine::{
     CheckKind, Evaluation, Given, StickyDecision, StickyRequest, decide_sticky, evaluate, storage_key,
 };
 
-use crate::evaluator::{PyEvaluator, check_name, now_ms};
-use crate::extract::{Place, text};
+use crate::evaluator::{PyEvaluator, check_name, now_ms, text_argument};
 use crate::options::StickyOptions;
 use crate::outcome::{Basis, Outcome};
 use crate::stored::{Kept, Stored, entry_of};
@@ -104,8 +103,8 @@ fn kept(py: Python<'_>, live: &Outcome, stored: Stored) -> Outcome {
 #[pyfunction(name = "storage_key")]
 pub(crate) fn py_storage_key(
     user: &Bound<'_, PyAny>,
-    id_type: &Bound<'_, PyString>,
+    id_type: &Bound<'_, PyAny>,
 ) -> PyResult<Option<String>> {
-    let id_type = text(Place::Argument("id_type"), id_type)?;
+    let id_type = text_argument("id_type", id_type)?;
     with_user(user, |user| storage_key(&user, id_type))
 }
