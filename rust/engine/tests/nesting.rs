@@ -316,19 +316,48 @@ fn delegates_are_no_levels_for_gates() {
 
 #[test]
 fn delegates_may_chain_farther_than_gates() {
-    let project = |delegates: u32| {
-        let experiments: Map<String, Value> = (1..=delegates)
-            .map(|number| {
-                let next = json!({"configDelegate": format!("e{}", number + 1), "returnValue": {"a": 1}});
-                (format!("e{number}"), experiment(json!([rule("r", json!([]), next)]), json!({})))
-            })
-            .collect();
-        let first = layer(json!([rule("r", json!([]), json!({"configDelegate": "e1"}))]), json!({}));
-        Project::new(&payload(json!({"dynamic_configs": experiments, "layer_configs": {"l": first}})))
+    assert_eq!(below_delegates(300, 0).value, Some(json!({"a": 1})));
+    assert_eq!(below_delegates(301, 0).reason, Reason::TooDeep);
+}
+
+#[test]
+fn gates_below_a_chain_of_delegates_have_their_own_limit() {
+    for (delegates, gates, reason) in [
+        (299, 1, Reason::Recognized),
+        (300, 1, Reason::Recognized),
+        (300, 64, Reason::Recognized),
+        (250, 64, Reason::Recognized),
+        (250, 65, Reason::TooDeep),
+    ] {
+        assert_eq!(below_delegates(delegates, gates).reason, reason, "{delegates} delegates, {gates} gates");
+    }
+}
+
+/// A layer with a chain of delegates, the last of which asks for the first of a chain of gates.
+fn below_delegates(delegates: u32, gates: u32) -> Outcome {
+    let names: Vec<String> = (1..=gates).map(|number| format!("g{number}")).collect();
+    let asks = |number: u32| {
+        if number < gates { json!([format!("pass:g{}", number + 1)]) } else { json!([]) }
     };
-    let outcome = project(300).layer("l", &json!({}));
-    assert_eq!((outcome.reason, outcome.value), (Reason::Recognized, Some(json!({"a": 1}))));
-    assert_eq!(project(301).layer("l", &json!({})).reason, Reason::TooDeep);
+    let feature_gates: Map<String, Value> = (1..=gates)
+        .map(|number| (format!("g{number}"), gate(json!([rule("r", asks(number), json!({}))]), json!({}))))
+        .collect();
+    let experiments: Map<String, Value> = (1..=delegates)
+        .map(|number| {
+            let next = json!({"configDelegate": format!("e{}", number + 1), "returnValue": {"a": 1}});
+            let asked = if number == delegates { asks(0) } else { json!([]) };
+            (format!("e{number}"), experiment(json!([rule("r", asked, next)]), json!({})))
+        })
+        .collect();
+    let first = layer(json!([rule("r", json!([]), json!({"configDelegate": "e1"}))]), json!({}));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let project = Project::new(&payload(json!({
+        "feature_gates": feature_gates,
+        "condition_map": conditions(&names),
+        "dynamic_configs": experiments,
+        "layer_configs": {"l": first},
+    })));
+    project.layer("l", &json!({}))
 }
 
 #[test]

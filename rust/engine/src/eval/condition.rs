@@ -195,9 +195,10 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         let mut nested = Evaluation::new(Reason::Recognized);
         let name = self.ruleset.string(gate.name);
         self.base = from;
-        self.gates += 1;
-        let outcome = self.deeper(|evaluator| evaluator.named(CheckKind::Gate, name, gate.spec, &mut nested));
-        self.gates -= 1;
+        // Gates have a limit of their own; delegates and groups below them count them as levels.
+        (self.gates, self.levels) = (self.gates + 1, self.levels + 1);
+        let outcome = self.named(CheckKind::Gate, name, gate.spec, &mut nested);
+        (self.gates, self.levels) = (self.gates - 1, self.levels - 1);
         self.base = base;
         if !outcome? {
             return Ok(false);

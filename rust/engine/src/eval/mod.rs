@@ -24,7 +24,8 @@ use crate::value::{Scratch, Value};
 /// does not exist or was evaluated before.
 pub const MAX_NESTED_GATES: u32 = 64;
 
-/// How many gates, delegates and experiments whose group is asked for may be nested in all.
+/// How many gates, delegates and experiments whose group is asked for may be nested around a delegate or
+/// group. Gates are counted, and stopped by their own limit.
 pub const MAX_LEVELS: u32 = 300;
 
 /// How many exposures one check collects. Gates that are met again repeat what they exposed, so that a
