@@ -1,74 +1,45 @@
 //! `Evaluator`: the ruleset in use and the checks against it.
 
-use arc_swap::{ArcSwapOption, Guard};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use statsig_engine::{
-    AttributeMap, CheckKind, Compiled, Evaluation, IdList, IdLists, Input, Overrides, PackedUser, Ruleset,
-    SpecKind, UserBuilder, UserView, client_response, compile, evaluate, explain,
+    AttributeMap, CheckKind, Compiled, PackedUser, SpecKind, UserBuilder, client_response, compile, explain,
 };
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
-use crate::chance::random;
-use crate::countries::{countries, want_countries};
-use crate::errors::{payload_error, wrong_type};
+use crate::arguments::{check_name, check_options, text_argument};
+use crate::checks::now_ms;
+use crate::countries::want_countries;
+use crate::current::Current;
+use crate::errors::payload_error;
 use crate::experiment_groups::PyExperimentGroupsResult;
 use crate::extract::{Place, fill_map, text};
-use crate::id_lists::read_id_lists;
+use crate::id_lists::HeldIdLists;
 use crate::loaded::Loaded;
 use crate::options::{
     PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
-    PyLayerEvaluationOptions, PyParameterStoreEvaluationOptions, StickyOptions,
+    PyLayerEvaluationOptions, PyParameterStoreEvaluationOptions,
 };
-use crate::outcome::{Basis, Outcome, PyEvaluationDetails};
+use crate::outcome::PyEvaluationDetails;
 use crate::overrides::{Given, LocalOverrides, check_kind};
 use crate::parameter_store::PyParameterStore;
 use crate::response::{self, Wanted};
 use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
-use crate::sticky::sticky_result;
-use crate::user::{owned_user, with_user};
+use crate::user::owned_user;
 
 /// A ruleset and the checks against it. `Statsig` adds where the ruleset comes from.
 #[pyclass(frozen, subclass, name = "Evaluator", module = "statsig_fastly._native")]
 pub(crate) struct PyEvaluator {
-    current: ArcSwapOption<Loaded>,
-    replacing: Mutex<()>,
-    /// Set once a start has been tried, whatever came of it.
-    started: AtomicBool,
-    environment: Option<String>,
-    global: PackedUser,
-    overrides: LocalOverrides,
+    pub(crate) current: Current,
+    pub(crate) environment: Option<String>,
+    pub(crate) global: PackedUser,
+    pub(crate) overrides: LocalOverrides,
     session: String,
-    looks_up_countries: bool,
-    id_lists: ArcSwapOption<IdLists>,
+    pub(crate) looks_up_countries: bool,
+    pub(crate) id_lists: HeldIdLists,
     /// Where sticky values are kept: `save`, `delete` and `refuse` of a `StorageCalls`.
-    storage: Option<Py<PyAny>>,
-}
-
-/// What one check is made against.
-pub(crate) struct Snapshot {
-    loaded: Option<Arc<Loaded>>,
-    overrides: Guard<Option<Arc<Overrides>>>,
-}
-
-impl Snapshot {
-    pub(crate) fn loaded(&self) -> Option<&Loaded> {
-        self.loaded.as_deref()
-    }
-
-    pub(crate) fn overrides(&self) -> Option<&Overrides> {
-        self.overrides.as_deref()
-    }
-}
-
-/// What checks are evaluated against while nothing is loaded: overrides count then as well.
-static EMPTY: LazyLock<Ruleset> = LazyLock::new(Ruleset::empty);
-
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    pub(crate) storage: Option<Py<PyAny>>,
 }
 
 #[pymethods]
@@ -94,15 +65,13 @@ impl PyEvaluator {
             fill_map(&mut builder, AttributeMap::Custom, "global_custom_fields", fields)?;
         }
         Ok(Self {
-            current: ArcSwapOption::empty(),
-            replacing: Mutex::new(()),
-            started: AtomicBool::new(false),
+            current: Current::default(),
             environment: environment.map(str::to_owned),
             global: builder.finish().unwrap_or_default(),
             overrides: LocalOverrides::default(),
             session: response::new_session(),
             looks_up_countries: !disable_country_lookup,
-            id_lists: ArcSwapOption::new(id_lists.map(read_id_lists).transpose()?.map(Arc::new)),
+            id_lists: id_lists.map(HeldIdLists::read).transpose()?.unwrap_or_default(),
             storage,
         })
     }
@@ -123,21 +92,12 @@ impl PyEvaluator {
             want_countries(py)?;
         }
         let loaded = Arc::new(Loaded::new(*ruleset, source, now_ms()));
-        // Comparing and replacing are one step, or of two loads at a time the older could win.
-        let replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(refused) = self.refuses(&loaded.ruleset) {
-            return Ok(refused);
-        }
-        let replaced = self.current.swap(Some(loaded));
-        drop(replacing);
-        // What is replaced is dropped here, attached: it holds Python objects.
-        drop(replaced);
-        Ok("applied")
+        Ok(self.current.replace(loaded))
     }
 
     /// From here on a check that finds nothing loaded says so, instead of "not started".
     fn _mark_started(&self) {
-        self.started.store(true, Ordering::Release);
+        self.current.mark_started();
     }
 
     fn _issues(&self) -> Vec<(&'static str, String, String)> {
@@ -191,36 +151,18 @@ impl PyEvaluator {
     /// Puts a list in place of the one of that name: what its file says, line by line. False, and nothing is
     /// changed, if that is no such file.
     fn _set_id_list(&self, py: Python<'_>, name: &str, lines: &[u8]) -> bool {
-        py.detach(|| {
-            let mut list = IdList::default();
-            let applied = list.apply(lines);
-            if applied {
-                let list = Arc::new(list);
-                self.change_id_lists(|lists| lists.insert(name, Arc::clone(&list)));
-            }
-            applied
-        })
+        py.detach(|| self.id_lists.set(name, lines))
     }
 
     /// Makes further changes to a list, which is a new one if there is none of that name. False, and nothing
     /// is changed, if these are no lines of its file.
     fn _extend_id_list(&self, py: Python<'_>, name: &str, lines: &[u8]) -> bool {
-        py.detach(|| {
-            let mut applied = false;
-            self.change_id_lists(|lists| {
-                let mut list = lists.get(name).cloned().unwrap_or_default();
-                applied = list.apply(lines);
-                if applied {
-                    lists.insert(name, Arc::new(list));
-                }
-            });
-            applied
-        })
+        py.detach(|| self.id_lists.extend(name, lines))
     }
 
     /// Takes a list away.
     fn _drop_id_list(&self, name: &str) {
-        self.change_id_lists(|lists| lists.remove(name));
+        self.id_lists.remove(name);
     }
 
     /// True if a ruleset is loaded, so that checks have answers.
@@ -407,130 +349,6 @@ impl PyEvaluator {
 }
 
 impl PyEvaluator {
-    /// Why a ruleset does not take the place of the one in use; None if it does.
-    fn refuses(&self, new: &Ruleset) -> Option<&'static str> {
-        let current = self.current.load();
-        let held = &current.as_ref()?.ruleset;
-        if new.time() < held.time() {
-            Some("older")
-        } else if new.checksum().is_some() && new.checksum() == held.checksum() {
-            Some("unchanged")
-        } else {
-            None
-        }
-    }
-
-    /// Replaces the lists by changed ones. `change` is made again if others were put in place meanwhile.
-    fn change_id_lists(&self, mut change: impl FnMut(&mut IdLists)) {
-        self.id_lists.rcu(|current| {
-            let mut lists = current.as_deref().cloned().unwrap_or_default();
-            change(&mut lists);
-            Some(Arc::new(lists))
-        });
-    }
-
-    fn evaluate(
-        &self,
-        loaded: Option<&Loaded>,
-        overrides: Option<&Overrides>,
-        kind: CheckKind,
-        user: &Bound<'_, PyAny>,
-        name: &str,
-    ) -> PyResult<Evaluation> {
-        self.with_input(loaded, overrides, user, |ruleset, input| evaluate(ruleset, kind, name, input))
-    }
-
-    pub(crate) fn with_input<T>(
-        &self,
-        loaded: Option<&Loaded>,
-        overrides: Option<&Overrides>,
-        user: &Bound<'_, PyAny>,
-        step: impl FnOnce(&Ruleset, &Input<'_>) -> T,
-    ) -> PyResult<T> {
-        with_user(user, |user| self.with_input_of(loaded, overrides, user, step))
-    }
-
-    pub(crate) fn with_input_of<T>(
-        &self,
-        loaded: Option<&Loaded>,
-        overrides: Option<&Overrides>,
-        user: UserView<'_>,
-        step: impl FnOnce(&Ruleset, &Input<'_>) -> T,
-    ) -> T {
-        let ruleset = loaded.map_or_else(|| &*EMPTY, |loaded| &loaded.ruleset);
-        let id_lists = if ruleset.uses_id_lists() { Some(self.id_lists.load()) } else { None };
-        let input = Input {
-            tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
-            now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
-            overrides,
-            random: if ruleset.uses_chance() { random() } else { 0 },
-            countries: if self.looks_up_countries && ruleset.uses_country() { countries() } else { None },
-            id_lists: id_lists.as_ref().and_then(|lists| lists.as_deref()),
-            ..Input::new(user, self.global.view())
-        };
-        step(ruleset, &input)
-    }
-
-    fn result(&self, kind: CheckKind, user: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-        let text = check_name(name)?;
-        let snapshot = self.snapshot();
-        let evaluation = self.evaluate(snapshot.loaded(), snapshot.overrides(), kind, user, text)?;
-        Ok(self.outcome(name.cast()?, snapshot, evaluation))
-    }
-
-    #[inline]
-    fn kept_or_live(
-        &self,
-        kind: CheckKind,
-        user: &Bound<'_, PyAny>,
-        name: &Bound<'_, PyAny>,
-        options: Option<&StickyOptions>,
-    ) -> PyResult<Outcome> {
-        match &self.storage {
-            Some(storage) => sticky_result(self, storage.bind(user.py()), kind, user, name, options),
-            None => self.result(kind, user, name),
-        }
-    }
-
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot { loaded: self.current.load_full(), overrides: self.overrides.load() }
-    }
-
-    #[inline]
-    pub(crate) fn outcome(
-        &self,
-        name: &Bound<'_, PyString>,
-        snapshot: Snapshot,
-        evaluation: Evaluation,
-    ) -> Outcome {
-        Outcome {
-            name: name.clone().unbind(),
-            basis: self.basis(snapshot.loaded),
-            overrides: snapshot.overrides.as_ref().filter(|_| evaluation.has_override_value()).cloned(),
-            evaluation,
-        }
-    }
-
-    fn group(
-        &self,
-        experiment_name: &Bound<'_, PyAny>,
-        find: impl FnOnce(&Ruleset, &str) -> Evaluation,
-    ) -> PyResult<PyExperiment> {
-        let name = text_argument("experiment_name", experiment_name)?;
-        let snapshot = self.snapshot();
-        let evaluation =
-            snapshot.loaded().map_or_else(Evaluation::unrecognized, |loaded| find(&loaded.ruleset, name));
-        Ok(PyExperiment::new(self.outcome(experiment_name.cast()?, snapshot, evaluation)))
-    }
-
-    fn basis(&self, loaded: Option<Arc<Loaded>>) -> Basis {
-        match loaded {
-            Some(loaded) => Basis::Loaded(loaded),
-            None if self.started.load(Ordering::Acquire) => Basis::Nothing("NoValues"),
-            None => Basis::Nothing("Uninitialized"),
-        }
-    }
-
     fn names<'py>(
         &self,
         py: Python<'py>,
@@ -547,29 +365,5 @@ impl PyEvaluator {
             }
         }
         Ok(list)
-    }
-}
-
-pub(crate) fn check_name<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
-    text_argument("name", name)
-}
-
-pub(crate) fn text_argument<'a>(argument: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
-    match value.cast::<PyString>() {
-        Ok(value) => text(Place::Argument(argument), value),
-        Err(_) => Err(wrong_type(argument, "str", value)),
-    }
-}
-
-fn check_options<'a, 'py, T: pyo3::PyTypeInfo>(
-    class: &str,
-    options: Option<&'a Bound<'py, PyAny>>,
-) -> PyResult<Option<&'a Bound<'py, T>>> {
-    let Some(options) = options else {
-        return Ok(None);
-    };
-    match options.cast::<T>() {
-        Ok(options) => Ok(Some(options)),
-        Err(_) => Err(wrong_type("options", &format!("{class} or None"), options)),
     }
 }

@@ -1,7 +1,10 @@
 //! The Python face of `statsig-engine`. Conversions only: no decision is made here.
 
+mod arguments;
 mod chance;
+mod checks;
 mod countries;
+mod current;
 mod errors;
 mod evaluator;
 mod experiment_groups;

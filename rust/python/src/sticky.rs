@@ -7,7 +7,9 @@ use statsig_engine::{
     CheckKind, Evaluation, Given, StickyDecision, StickyRequest, decide_sticky, evaluate, storage_key,
 };
 
-use crate::evaluator::{PyEvaluator, check_name, now_ms, text_argument};
+use crate::arguments::{check_name, text_argument};
+use crate::checks::now_ms;
+use crate::evaluator::PyEvaluator;
 use crate::options::StickyOptions;
 use crate::outcome::{Basis, Outcome};
 use crate::stored::{Kept, Stored, entry_of};

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use statsig_engine::{UserAgent, UserAgentPart};
 
-use crate::evaluator::text_argument;
+use crate::arguments::text_argument;
 
 type Parts = (String, String, String, String);
 

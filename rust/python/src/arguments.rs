@@ -1,0 +1,31 @@
+//! Arguments of the public methods: what is not of the type it should be is named.
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::errors::wrong_type;
+use crate::extract::{Place, text};
+
+pub(crate) fn check_name<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    text_argument("name", name)
+}
+
+pub(crate) fn text_argument<'a>(argument: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    match value.cast::<PyString>() {
+        Ok(value) => text(Place::Argument(argument), value),
+        Err(_) => Err(wrong_type(argument, "str", value)),
+    }
+}
+
+pub(crate) fn check_options<'a, 'py, T: pyo3::PyTypeInfo>(
+    class: &str,
+    options: Option<&'a Bound<'py, PyAny>>,
+) -> PyResult<Option<&'a Bound<'py, T>>> {
+    let Some(options) = options else {
+        return Ok(None);
+    };
+    match options.cast::<T>() {
+        Ok(options) => Ok(Some(options)),
+        Err(_) => Err(wrong_type("options", &format!("{class} or None"), options)),
+    }
+}
