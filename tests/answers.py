@@ -112,8 +112,6 @@ def differing(ours: object, theirs: object) -> dict[str, tuple[object, object]]:
     if not isinstance(ours, Answer) or not isinstance(theirs, Answer):
         return _differing_json(ours, theirs, "answer")
     names = [entry.name for entry in fields(Answer)]
-    if theirs.reason.startswith("Error:"):  # nothing else is told about an evaluation that failed
-        names = ["value", "rule_id", "reason"]
     pairs = {name: (getattr(ours, name), getattr(theirs, name)) for name in names}
     return {name: pair for name, pair in pairs.items() if _text(pair[0]) != _text(pair[1])}
 

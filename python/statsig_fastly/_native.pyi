@@ -130,7 +130,8 @@ class EvaluationDetails:
             what the application set itself; `⟨source⟩:Recognized:IdListInMemory` where an ID list was
             looked at; `CountryLookupNotLoaded:Recognized` where the country of an IP address was wanted
             and no table of them is loaded. The source is `Adapter(⟨name⟩)` or `Bootstrap`.
-        lcut: When the project was last changed, in ms since the epoch; None if nothing is loaded.
+        lcut: When the project was last changed, in ms since the epoch; None if nothing is loaded, or if the
+            check failed because things are nested too deeply.
         received_at: When the payload was taken, in ms since the epoch; None if nothing is loaded.
         version: The spec's version, if it has one.
     """

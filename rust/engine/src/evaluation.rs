@@ -29,7 +29,8 @@ pub enum Reason {
     /// A condition is of a kind or has an operator that is not supported; the result is what was left
     /// at that point, as in the reference.
     Unsupported,
-    /// Nested deeper than [`crate::MAX_NESTED_GATES`] or [`crate::MAX_LEVELS`]: a cycle, most likely.
+    /// Nested deeper than [`crate::MAX_NESTED_GATES`], [`crate::MAX_LEVELS`] or [`crate::MAX_DEPTH`]: a cycle,
+    /// most likely.
     TooDeep,
 }
 

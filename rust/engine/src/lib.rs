@@ -67,7 +67,7 @@ mod wire;
 pub use compile::{Compiled, compile};
 pub use countries::{Countries, CountriesError};
 pub use error::LoadError;
-pub use eval::{Input, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate};
+pub use eval::{Input, MAX_DEPTH, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate};
 pub use evaluation::{Evaluation, Exposures, Reason, Returned, SecondaryExposure};
 pub use explain::explain;
 pub use groups::{Experiment, ExperimentGroup};

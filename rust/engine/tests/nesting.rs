@@ -2,7 +2,7 @@
 mod support;
 
 use serde_json::{Map, Value, json};
-use statsig_engine::{MAX_EXPOSURES, MAX_NESTED_GATES, Reason, SpecKind};
+use statsig_engine::{MAX_DEPTH, MAX_EXPOSURES, MAX_NESTED_GATES, Reason, SpecKind};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -469,12 +469,25 @@ fn exposures_are_bounded() {
 
 #[test]
 fn a_group_asked_for_again_is_evaluated_once() {
-    let mut map = conditions(&[]);
+    assert_eq!(in_time(groups_twice(59), SpecKind::Config, "e0").group.as_deref(), Some("Test"));
+}
+
+#[test]
+fn groups_may_chain_until_everything_is_too_deep() {
+    for (groups, found) in [(MAX_DEPTH, Some("Test")), (MAX_DEPTH + 1, None)] {
+        let outcome = groups_twice(groups).config("e0", &json!({}));
+        assert_eq!((outcome.reason, outcome.group.as_deref()), (Reason::Recognized, found), "{groups}");
+    }
+}
+
+/// Experiments `e0` to `e⟨last⟩`: each asks twice for the group in the next.
+fn groups_twice(last: u32) -> Project {
+    let mut map = conditions(&[]).as_object().cloned().unwrap();
     let mut experiments = Map::new();
-    for level in 0..60 {
+    for level in 0..=last {
         let next = json!({"field": format!("e{}", level + 1), "operator": "any", "targetValue": ["Test"]});
-        map = with(map, json!({format!("group:{level}"): condition("experiment_group", next)}));
-        let keys = if level == 59 {
+        map.insert(format!("group:{level}"), condition("experiment_group", next));
+        let keys = if level == last {
             json!(["always"])
         } else {
             json!([format!("group:{level}"), format!("group:{level}")])
@@ -482,8 +495,7 @@ fn a_group_asked_for_again_is_evaluated_once() {
         let spec = experiment(json!([rule("r", keys, json!({"groupName": "Test"}))]), json!({}));
         experiments.insert(format!("e{level}"), spec);
     }
-    let project = Project::new(&payload(json!({"condition_map": map, "dynamic_configs": experiments})));
-    assert_eq!(in_time(project, SpecKind::Config, "e0").group.as_deref(), Some("Test"));
+    Project::new(&payload(json!({"condition_map": map, "dynamic_configs": experiments})))
 }
 
 #[test]

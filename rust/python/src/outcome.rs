@@ -15,6 +15,7 @@ use crate::stored::{Kept, exposure_list};
 
 /// The reason of what the application sets itself, whatever is loaded.
 const LOCAL_OVERRIDE: &str = "LocalOverride:Recognized";
+const TOO_DEEP: &str = "Error:Statsig Evaluation Depth Exceeded";
 
 /// The reason of a result that was kept for the unit.
 const PERSISTED: &str = "Persisted";
@@ -86,21 +87,9 @@ impl Outcome {
                 };
             }
             Basis::Nothing(_) if self.evaluation.is_override => {
-                return PyEvaluationDetails {
-                    reason: LOCAL_OVERRIDE.to_owned(),
-                    lcut: Some(0),
-                    received_at: None,
-                    version: None,
-                };
+                return PyEvaluationDetails { lcut: Some(0), ..PyEvaluationDetails::bare(LOCAL_OVERRIDE) };
             }
-            Basis::Nothing(reason) => {
-                return PyEvaluationDetails {
-                    reason: (*reason).to_owned(),
-                    lcut: None,
-                    received_at: None,
-                    version: None,
-                };
-            }
+            Basis::Nothing(reason) => return PyEvaluationDetails::bare(reason),
         };
         let source = &loaded.source;
         let reason = match self.evaluation.reason {
@@ -114,7 +103,7 @@ impl Outcome {
             Reason::Recognized => format!("{source}:Recognized"),
             Reason::Unrecognized => format!("{source}:Unrecognized"),
             Reason::Unsupported => format!("{source}:Unsupported"),
-            Reason::TooDeep => "Error:Statsig Evaluation Depth Exceeded".to_owned(),
+            Reason::TooDeep => return PyEvaluationDetails::bare(TOO_DEEP),
         };
         PyEvaluationDetails {
             reason,
@@ -364,15 +353,22 @@ pub(crate) struct PyEvaluationDetails {
     /// Where the ruleset came from and whether the spec was found and evaluated.
     #[pyo3(get)]
     pub(crate) reason: String,
-    /// When the project was last changed, in ms since the epoch; None if nothing is loaded.
+    /// When the project was last changed, in ms since the epoch; None if nothing is loaded, or if the check
+    /// failed.
     #[pyo3(get)]
     lcut: Option<u64>,
-    /// When the payload was taken, in ms since the epoch; None if nothing is loaded.
+    /// When the payload was taken, in ms since the epoch; None if nothing is loaded, or if the check failed.
     #[pyo3(get)]
     received_at: Option<u64>,
     /// The spec's version, if it has one.
     #[pyo3(get)]
     version: Option<u32>,
+}
+
+impl PyEvaluationDetails {
+    fn bare(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), lcut: None, received_at: None, version: None }
+    }
 }
 
 #[pymethods]

@@ -1,6 +1,6 @@
 //! Contextual multi-armed bandits.
 
-use super::{Evaluator, Outcome, Stop};
+use super::{Evaluator, MAX_LEVELS, Outcome, Stop};
 use crate::bandit::Bandit;
 use crate::evaluation::{Evaluation, Returned, SecondaryExposure};
 use crate::ruleset::{CheckKind, StringId};
@@ -50,7 +50,12 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             return Ok(true);
         };
         let name = self.ruleset.string(gate.name);
-        let outcome = self.deeper(|evaluator| evaluator.named(CheckKind::Gate, name, gate.spec, state));
+        if self.levels >= MAX_LEVELS {
+            // Not evaluated, and so not exposed either.
+            return Ok(false);
+        }
+        let outcome = self
+            .deeper(self.levels + 1, |evaluator| evaluator.named(CheckKind::Gate, name, gate.spec, state));
         if outcome == Err(Stop::Runaway) {
             return Err(Stop::Runaway);
         }

@@ -127,7 +127,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             let mut state = Evaluation::new(Reason::Recognized);
             let name = self.ruleset.string(experiment.name);
             self.open_groups.push(experiment.name);
-            let outcome = self.deeper(|evaluator| {
+            let outcome = self.deeper(0, |evaluator| {
                 evaluator.named(CheckKind::Experiment, name, experiment.spec, &mut state)
             });
             self.open_groups.pop();
@@ -195,10 +195,11 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         let mut nested = Evaluation::new(Reason::Recognized);
         let name = self.ruleset.string(gate.name);
         self.base = from;
-        // Gates have a limit of their own; delegates and groups below them count them as levels.
-        (self.gates, self.levels) = (self.gates + 1, self.levels + 1);
-        let outcome = self.named(CheckKind::Gate, name, gate.spec, &mut nested);
-        (self.gates, self.levels) = (self.gates - 1, self.levels - 1);
+        self.gates += 1;
+        let outcome = self.deeper(self.levels + 1, |evaluator| {
+            evaluator.named(CheckKind::Gate, name, gate.spec, &mut nested)
+        });
+        self.gates -= 1;
         self.base = base;
         if !outcome? {
             return Ok(false);

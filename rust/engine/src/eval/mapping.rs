@@ -72,7 +72,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
         state.mapped = Some(mapping.name);
         // What a mapping of that spec starts anew does not take back that the rule looked at an ID list.
         let id_list_lookup = state.id_list_lookup;
-        let outcome = self.deeper(|evaluator| evaluator.named(kind, name, id, state));
+        let outcome = self.deeper(self.levels, |evaluator| evaluator.named(kind, name, id, state));
         match outcome {
             Ok(true) => {
                 state.id_list_lookup |= id_list_lookup;
@@ -89,6 +89,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
     fn reset(&mut self, state: &mut Evaluation) {
         *state = Evaluation::new(Reason::Recognized);
         let base = self.base;
+        self.levels = 0;
         self.exposures.truncate(base);
         // Gates that exposed what is gone now are evaluated again.
         self.memo.retain(|known| known.exposures.1 <= base);

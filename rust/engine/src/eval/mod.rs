@@ -24,9 +24,13 @@ use crate::value::{Scratch, Value};
 /// does not exist or was evaluated before.
 pub const MAX_NESTED_GATES: u32 = 64;
 
-/// How many gates, delegates and experiments whose group is asked for may be nested around a delegate or
-/// group. Gates are counted, and stopped by their own limit.
+/// How many gates and delegates may be nested around a delegate or a bandit's targeting gate. Other gates
+/// are stopped by their own limit. Where a mapping is tried and in experiments whose group is asked for, the
+/// count starts anew.
 pub const MAX_LEVELS: u32 = 300;
+
+/// How much may be nested in all, which bounds the stack: enough for the two limits above together.
+pub const MAX_DEPTH: u32 = 400;
 
 /// How many exposures one check collects. Gates that are met again repeat what they exposed, so that a
 /// few dozen gates could otherwise fill the memory.
@@ -146,8 +150,10 @@ struct Evaluator<'r, 'u, O> {
     observer: &'u O,
     /// Gates being evaluated below the spec that is checked.
     gates: u32,
-    /// All that is being evaluated below it.
+    /// Gates and delegates being evaluated, since a mapping was tried last.
     levels: u32,
+    /// All that is being evaluated below the spec that is checked.
+    depth: u32,
     exposures: Exposures,
     /// Exposures from here on belong to the state that is being filled.
     base: usize,
@@ -170,6 +176,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             observer,
             gates: 0,
             levels: 0,
+            depth: 0,
             exposures: Exposures::new(),
             base: 0,
             memo: SmallVec::new(),
@@ -352,19 +359,30 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         let name = self.ruleset.string(spec.name);
         state.passes = false;
         state.value = Returned::Nothing;
-        self.deeper(|evaluator| evaluator.named(CheckKind::Experiment, name, Some(delegate), state))?;
+        self.level(|evaluator| evaluator.named(CheckKind::Experiment, name, Some(delegate), state))?;
         state.explicit = spec.explicit_parameters.as_ref().map(|_| delegate);
         state.delegate = Some(delegate);
         Ok(())
     }
 
-    fn deeper<T>(&mut self, step: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+    /// Goes one level down.
+    fn level<T>(&mut self, step: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
         if self.levels >= MAX_LEVELS {
             return Err(Stop::TooDeep);
         }
-        self.levels += 1;
+        self.deeper(self.levels + 1, step)
+    }
+
+    /// Goes down to where this many levels count. Afterwards there are as many as before, whatever was tried.
+    fn deeper<T>(&mut self, levels: u32, step: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Stop::TooDeep);
+        }
+        let before = std::mem::replace(&mut self.levels, levels);
+        self.depth += 1;
         let outcome = step(self);
-        self.levels -= 1;
+        self.depth -= 1;
+        self.levels = before;
         outcome
     }
 
