@@ -233,7 +233,7 @@ fn a_rule_of_a_config_mapping_is_as_strict_as_any() {
 }
 
 #[test]
-fn parts_that_nothing_is_done_with_are_checked_to_the_last_member() {
+fn parts_beside_the_specs_are_checked_to_the_last_member() {
     let parameter = |parameter: Value| json!({"x": {"parameters": {"p": parameter}}});
     let mut accepted = Vec::new();
     for (field, value) in [
