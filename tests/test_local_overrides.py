@@ -263,6 +263,8 @@ def test_values_that_are_no_json(method: str) -> None:
         ([1], "expected a mapping, got list"),
         ("{}", "expected a mapping, got str"),
         ({1: 2}, "expected names that are str, got int"),
+        ({"x": {2: 2}}, "expected names that are str, got int"),
+        ({"x": [({None: 2},)]}, "expected names that are str, got NoneType"),
         ({"x": object()}, "expected JSON data, but Object of type object is not JSON serializable"),
     ):
         with pytest.raises(TypeError) as caught:
@@ -271,8 +273,9 @@ def test_values_that_are_no_json(method: str) -> None:
     for number in (float("nan"), float("inf"), -float("inf")):
         with pytest.raises(ValueError, match=r"^argument 'value': expected JSON data, but Out of range"):
             override("name", {"x": [number]})
-    with pytest.raises(ValueError, match=r"^argument 'value': "):
-        override("name", {"x": "\ud83d"})
+    for half_a_pair in ({"x": ["\ud83d"]}, {"\ud83d": 1}):
+        with pytest.raises(ValueError, match=r"^argument 'value': expected text that can be encoded"):
+            override("name", half_a_pair)
     circle: dict[str, Any] = {}
     circle["circle"] = circle
     with pytest.raises(ValueError, match=r"^argument 'value': expected JSON data, but Circular"):

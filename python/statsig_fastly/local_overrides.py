@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from statsig_fastly._native import Evaluator
 
@@ -132,13 +132,15 @@ def _expect(argument: str, value: object, kind: type, expected: str | None = Non
         raise TypeError(message)
 
 
+_UNENCODABLE: Final = "expected text that can be encoded as UTF-8, got an unpaired surrogate"
+
+
 def _expect_text(argument: str, value: str, expected: str | None = None) -> None:
     _expect(argument, value, str, expected)
     try:
         value.encode()
     except UnicodeEncodeError:
-        problem = "expected text that can be encoded as UTF-8, got an unpaired surrogate"
-        message = f"argument '{argument}': {problem}"
+        message = f"argument '{argument}': {_UNENCODABLE}"
         raise ValueError(message) from None
 
 
@@ -151,12 +153,30 @@ def _json(value: object) -> str:
     if not isinstance(value, Mapping):
         message = f"argument 'value': expected a mapping, got {type(value).__name__}"
         raise TypeError(message)
-    for key in value:
-        if not isinstance(key, str):
-            message = f"argument 'value': expected names that are str, got {type(key).__name__}"
-            raise TypeError(message)
+    members = dict(value)
     try:
-        return json.dumps(dict(value), allow_nan=False)
+        text = json.dumps(members, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except UnicodeEncodeError:
+        message = f"argument 'value': {_UNENCODABLE}"
+        raise ValueError(message) from None
     except (TypeError, ValueError, RecursionError) as error:
         message = f"argument 'value': expected JSON data, but {error}"
         raise type(error)(message) from None
+    _expect_names(members)
+    return text
+
+
+def _expect_names(members: dict[Any, Any]) -> None:
+    """Inside as well: JSON text would have numbers, booleans and None as text."""
+    inner: list[Any] = [members]
+    while inner:
+        item = inner.pop()
+        if isinstance(item, dict):
+            for name in item:
+                if not isinstance(name, str):
+                    message = f"argument 'value': expected names that are str, got {type(name).__name__}"
+                    raise TypeError(message)
+            inner.extend(item.values())
+        elif isinstance(item, list | tuple):
+            inner.extend(item)
