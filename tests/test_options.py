@@ -88,7 +88,7 @@ def test_options_that_are_of_the_wrong_type(option: str, value: Any) -> None:  #
 @pytest.mark.parametrize("timeout", [0, -1])
 def test_timeouts_that_are_none(timeout: int) -> None:
     with pytest.raises(
-        ValueError, match=rf"^argument 'init_timeout_ms': expected more than 0 ms, got {timeout}$"
+        ValueError, match=rf"^argument 'init_timeout_ms': expected at least 1 ms, got {timeout}$"
     ):
         StatsigOptions(init_timeout_ms=timeout)
 

@@ -1,6 +1,6 @@
 """The Rust core: users, results and the evaluator behind `Statsig`."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Self, disjoint_base
@@ -10,6 +10,8 @@ __all__ = [
     "DynamicConfigEvaluationOptions",
     "EvaluationDetails",
     "Evaluator",
+    "EventBatch",
+    "EventLog",
     "Experiment",
     "ExperimentEvaluationOptions",
     "ExperimentGroup",
@@ -499,6 +501,8 @@ class Evaluator:
         disable_country_lookup: bool = False,
         id_lists: Mapping[str, Collection[str]] | None = None,
         storage: _StorageCalls | None = None,
+        events: EventLog | None = None,
+        disable_exposure_logging: bool = False,
     ) -> Self: ...
     @property
     def is_ready(self) -> bool:
@@ -528,6 +532,41 @@ class Evaluator:
 
     def get_layer(self, user: _User, name: str, options: LayerEvaluationOptions | None = None) -> Layer:
         """The parameters of a layer, from the experiment in it that the user is part of."""
+
+    def manually_log_gate_exposure(self, user: _User, name: str) -> None:
+        """Exposes a gate without asking for it, unless the same was exposed within the last minute."""
+
+    def manually_log_dynamic_config_exposure(self, user: _User, name: str) -> None:
+        """Exposes a dynamic config without asking for it, as `manually_log_gate_exposure` does a gate."""
+
+    def manually_log_experiment_exposure(self, user: _User, name: str) -> None:
+        """Exposes an experiment without asking for it, as `manually_log_gate_exposure` does a gate."""
+
+    def manually_log_layer_parameter_exposure(self, user: _User, name: str, param_name: str) -> None:
+        """Exposes a parameter of a layer without reading it. Does nothing where there is no such parameter."""
+
+    def log_event(
+        self,
+        user: _User,
+        event_name: str,
+        value: str | float | None = None,
+        metadata: Mapping[str, _Attribute] | None = None,
+    ) -> None:
+        """Takes in an event of the application's own. It never waits, and is never de-duplicated.
+
+        Args:
+            user: Whom it is about. Private attributes are not sent.
+            event_name: What happened, such as `"purchase"`.
+            value: A number, which is sent as a float (`nan` as null), or text.
+            metadata: More about it, as JSON data; integers beyond 64 bits count as floats.
+        """
+
+    def identify(self, user: _User) -> None:
+        """Takes in what is known of a user, as an event `statsig::identify`."""
+
+    @property
+    def _session(self) -> str:
+        """A UUID made with the evaluator."""
 
     def get_client_initialize_response(
         self,
@@ -676,3 +715,53 @@ def _load_countries(table: bytes) -> None:
     Raises:
         ValueError: It cannot be read.
     """
+
+@final
+class EventLog:
+    """Events that wait to be sent: exposures of one evaluator, and events of the application.
+
+    An exposure that says the same as one within `dedupe_ms` before (spec, rule, value, user id and custom
+    ids) is left out. Exposures are sampled as the payload's `sdk_configs` say.
+
+    Args:
+        batch_size: How many events are sent at a time.
+        capacity: How many wait at most; of more, the oldest are dropped and counted.
+        dedupe_ms: For how long an exposure is not repeated, in ms.
+        dedupe_keys: How many exposures are remembered for that; of more, the oldest are forgotten.
+
+    Raises:
+        ValueError: There is no room for one batch.
+    """
+
+    def __new__(cls, *, batch_size: int, capacity: int, dedupe_ms: int, dedupe_keys: int) -> Self: ...
+    def on_waiting(self, notify: Callable[[bool], object] | None) -> None:
+        """Sets who is told, with False when the log stops being empty, with True when a batch has come together.
+
+        The call is made in the thread that records. What it raises is reported, and goes no further.
+        """
+
+    def take(self, limit: int) -> EventBatch | None:
+        """Takes at most `limit` events, oldest first; None if none wait.
+
+        The last brings one event more: how often what was checked without an exposure
+        (`statsig::non_exposed_checks`).
+        """
+
+    def clear(self) -> None:
+        """Forgets what waits, what was seen, and all counts: a forked child's events are its parent's."""
+
+    def __len__(self) -> int: ...
+    @property
+    def counts(self) -> dict[str, int]:
+        """So far: `recorded` events, of which `overflowed` were dropped because too many waited, and exposures
+        that were no events: `deduplicated` and `sampled_out`."""
+
+@final
+class EventBatch:
+    """Events to be sent: an iterator of their JSON in pieces of about 64 KiB, with commas between events."""
+
+    def __len__(self) -> int:
+        """How many events it began with."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...

@@ -7,14 +7,17 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from statsig_fastly._native import EventLog
 from statsig_fastly.adapters import Payload
 from statsig_fastly.completion import Completion
 from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError, described
 from statsig_fastly.local_overrides import LocalOverrides
 from statsig_fastly.options import StatsigOptions
 from statsig_fastly.persistent_storage import StorageCalls
+from statsig_fastly.transport import as_transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +28,21 @@ if TYPE_CHECKING:
 
     from statsig_fastly._native import StatsigUser
     from statsig_fastly.adapters import SpecAdapter
+    from statsig_fastly.events import EventDelivery, EventStats, FlushResult
     from statsig_fastly.explain import CheckKind, Explanation
 
-__all__ = ["FailureDetails", "InitializeDetails", "Statsig", "SyncDetails"]
+__all__ = ["FailureDetails", "InitializeDetails", "Stats", "Statsig", "SyncDetails"]
 
 _log = logging.getLogger("statsig_fastly")
+
+LOG_EVENT_URL = "https://prodregistryv2.org/v1/log_event"
+"""Where Statsig takes events."""
+
+SHUTDOWN_TIMEOUT_S = 3.0
+"""For how long `shutdown` goes on sending events, in seconds, unless it is told."""
+
+# For how long an exposure is not repeated.
+_DEDUPE_MS = 60_000
 
 # A payload with very many broken specs must not flood the log.
 _ISSUES_LOGGED = 10
@@ -93,6 +106,17 @@ class SyncDetails:
     error: StatsigFastlyError | None
 
 
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Numbers about a client since it was made, or since the process was forked.
+
+    Attributes:
+        events: What became of events; None if nothing is recorded (`disable_all_logging`).
+    """
+
+    events: EventStats | None
+
+
 class Statsig(LocalOverrides):
     """Answers gate checks and experiments for one Statsig project.
 
@@ -120,7 +144,8 @@ class Statsig(LocalOverrides):
     _held_version: str | None
     _source: str
     _reported: str | None
-    _stop: Completion[None] | None
+    _stop: Completion[FlushResult] | None
+    _delivery: EventDelivery | None
 
     def __new__(cls, sdk_key: str, options: StatsigOptions | None = None) -> Self:  # noqa: D102 - see the class
         if not isinstance(sdk_key, str):
@@ -134,6 +159,8 @@ class Statsig(LocalOverrides):
                 f"argument 'options': expected StatsigOptions or None, got {type(options).__name__}"
             )
         storage = options.persistent_storage
+        logs = not (options.disable_all_logging or options.disable_network)
+        log = _event_log(options) if logs else None
         statsig = super().__new__(
             cls,
             options.environment,
@@ -141,7 +168,10 @@ class Statsig(LocalOverrides):
             options.disable_country_lookup,
             options.id_lists,
             None if storage is None else StorageCalls(storage),
+            log,
+            options.disable_exposure_logging,
         )
+        statsig._delivery = None if log is None else statsig._deliver(log, sdk_key, options)
         statsig._options = options
         statsig._details = None
         statsig._held_version = None
@@ -237,14 +267,55 @@ class Statsig(LocalOverrides):
 
         return explanation(*self._explain(user, name, kind, show_private))
 
-    def shutdown(self) -> Completion[None]:
-        """Stops. Checks go on working with the ruleset in use.
+    def flush(self, timeout: float | None = None) -> Completion[FlushResult]:
+        """Sends the events that wait, now.
 
-        Returns at once. Further calls return the same completion.
+        Returns at once. Each batch is sent once: what fails is tried again in the background.
+
+        Args:
+            timeout: After so many seconds the completion is done at the latest, whatever was sent until then.
+                None: when everything was tried.
+
+        Raises:
+            TypeError: The timeout is no number.
+            ValueError: The timeout is negative.
         """
+        delivery, seconds = self._delivery, _seconds(timeout)
+        if delivery is None:
+            return Completion.of(_nothing_sent())
+        return Completion.run(lambda: delivery.flush(seconds), name="statsig-fastly-flush")
+
+    def flush_events(self) -> Completion[FlushResult]:
+        """The same as `flush()`, under the official package's name."""
+        return self.flush()
+
+    @property
+    def flush_due(self) -> bool:
+        """True if events wait that should be sent by now: a whole batch, or since the flush interval."""
+        return self._delivery is not None and self._delivery.flush_due
+
+    def stats(self) -> Stats:
+        """Numbers about this client: what became of its events."""
+        return Stats(events=None if self._delivery is None else self._delivery.stats())
+
+    def shutdown(self, timeout: float = SHUTDOWN_TIMEOUT_S) -> Completion[FlushResult]:
+        """Sends the events that wait, and stops. Checks go on working with the ruleset in use.
+
+        Returns at once. What could not be sent in time is kept in `StatsigOptions.spool_dir`, or else counted
+        as dropped. Further calls return the same completion. Events recorded later are sent by `flush`, or when
+        the process ends.
+
+        Args:
+            timeout: For how long to try, in seconds.
+
+        Raises:
+            TypeError: The timeout is no number.
+            ValueError: The timeout is negative.
+        """
+        seconds = _seconds(timeout)
         with self._locked():
             if self._stop is None:
-                self._stop = Completion.run(self._shutdown, name="statsig-fastly-shutdown")
+                self._stop = Completion.run(lambda: self._shutdown(seconds), name="statsig-fastly-shutdown")
             return self._stop
 
     def __enter__(self) -> Self:
@@ -325,13 +396,37 @@ class Statsig(LocalOverrides):
         ready = self.is_ready
         return InitializeDetails(duration_ms, ready, ready, None, self._source, failure)
 
-    def _shutdown(self) -> None:
+    def _deliver(self, log: EventLog, sdk_key: str, options: StatsigOptions) -> EventDelivery:
+        """Has what comes into the log sent, for as long as there is anything to send."""
+        from statsig_fastly.event_requests import event_metadata
+        from statsig_fastly.events import DeliverySettings, EventDelivery
+
+        settings = DeliverySettings(
+            url=LOG_EVENT_URL if options.log_event_url is None else options.log_event_url,
+            sdk_key=sdk_key,
+            metadata=event_metadata(self._session, options.service_name),
+            flush_interval_ms=options.event_logging_flush_interval_ms,
+            batch_size=options.event_logging_max_queue_size,
+            max_pending_batches=options.event_logging_max_pending_batch_queue_size,
+            spool_dir=None if options.spool_dir is None else Path(options.spool_dir),
+            spool_max_bytes=options.spool_max_bytes,
+            exit_timeout_ms=options.exit_timeout_ms,
+        )
+        delivery = EventDelivery(log, settings, as_transport(options.log_event_transport))
+        log.on_waiting(delivery.notify)
+        delivery.resume()
+        return delivery
+
+    def _shutdown(self, timeout: float | None) -> FlushResult:
+        delivery = self._delivery
+        sent = _nothing_sent() if delivery is None else delivery.shutdown(timeout or 0.0)
         adapter = self._options.data_adapter
         try:
             if adapter is not None:
                 adapter.close()
         except BaseException as error:  # an adapter of the user's own may raise anything  # noqa: BLE001
             _log.warning("closing %s failed: %s", adapter, described(error))
+        return sent
 
     def _sync(self, adapter: SpecAdapter) -> SyncDetails:
         changed = False
@@ -382,3 +477,29 @@ class Statsig(LocalOverrides):
             if len(issues) > _ISSUES_LOGGED:
                 _log.warning("the payload has %d more faults", len(issues) - _ISSUES_LOGGED)
         return outcome
+
+
+def _event_log(options: StatsigOptions) -> EventLog:
+    batch_size = options.event_logging_max_queue_size
+    return EventLog(
+        batch_size=batch_size,
+        capacity=batch_size * options.event_logging_max_pending_batch_queue_size,
+        dedupe_ms=_DEDUPE_MS,
+        dedupe_keys=options.exposure_dedupe_max_keys,
+    )
+
+
+def _nothing_sent() -> FlushResult:
+    from statsig_fastly.events import FlushResult
+
+    return FlushResult(sent=0, pending=0, dropped=0)
+
+
+def _seconds(timeout: float | None) -> float | None:
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"argument 'timeout': expected a number of seconds, got {type(timeout).__name__}")
+    if not timeout >= 0:
+        raise ValueError(f"argument 'timeout': expected at least 0 s, got {timeout}")
+    return min(float(timeout), threading.TIMEOUT_MAX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -9,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from statsig_fastly._native import Evaluator
 from statsig_fastly.adapters import SpecAdapter
+from statsig_fastly.transport import as_transport
 
 if TYPE_CHECKING:
+    import urllib3
+
     from statsig_fastly.persistent_storage import StickyStorage
+    from statsig_fastly.transport import Transport
 
 __all__ = ["StatsigOptions"]
 
@@ -40,6 +45,26 @@ class StatsigOptions:
         persistent_storage: Where results of experiments and layers are kept, so that users stay in their
             groups: a `PersistentStorage`, or any object with its `load`, `save` and `delete`. With one, a
             check that is given no `user_persisted_values` removes what is kept.
+        disable_all_logging: True if nothing is to be recorded and nothing sent: no exposures, no events.
+        disable_exposure_logging: True if checks are to be counted, not exposed. Exposures that are asked for
+            (`manually_log_gate_exposure` and the like) and events are still sent.
+        disable_network: True if nothing is to be sent to Statsig; then nothing is recorded either. Adapters
+            are asked all the same.
+        log_event_url: Where events are sent, if not to Statsig.
+        event_logging_flush_interval_ms: For how long events wait before they are sent, in ms, unless a batch
+            comes together before.
+        event_logging_max_queue_size: How many events are sent at a time, 1 to 2,000.
+        event_logging_max_pending_batch_queue_size: How many batches wait at most, at least 1. Of more events
+            than fit into these, the oldest are dropped and counted.
+        exposure_dedupe_max_keys: How many exposures are remembered for a minute, in which they are not
+            repeated; of more, the oldest are forgotten.
+        service_name: What Statsig is told the application is called.
+        spool_dir: A directory in which events that could not be sent are kept, to be sent later by this or
+            another process. None: they are kept in memory.
+        spool_max_bytes: How much is kept there; of more, the oldest is removed and counted.
+        exit_timeout_ms: For how long the process, when it ends, goes on sending events, in ms.
+        log_event_transport: What events are sent through, such as a `urllib3.PoolManager` with a proxy. None:
+            a pool of connections of the client's own.
 
     Raises:
         TypeError: An argument has the wrong type.
@@ -54,6 +79,19 @@ class StatsigOptions:
     disable_country_lookup: bool = False
     id_lists: Mapping[str, Collection[str]] | None = field(default=None, repr=False)
     persistent_storage: StickyStorage | None = None
+    disable_all_logging: bool = False
+    disable_exposure_logging: bool = False
+    disable_network: bool = False
+    log_event_url: str | None = None
+    event_logging_flush_interval_ms: int = 60_000
+    event_logging_max_queue_size: int = 2000
+    event_logging_max_pending_batch_queue_size: int = 100
+    exposure_dedupe_max_keys: int = 100_000
+    service_name: str | None = None
+    spool_dir: str | os.PathLike[str] | None = None
+    spool_max_bytes: int = 64 * 1024 * 1024
+    exit_timeout_ms: int = 2000
+    log_event_transport: Transport | urllib3.PoolManager | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _check("data_adapter", self.data_adapter, SpecAdapter, "an adapter with name, fetch and close")
@@ -63,21 +101,52 @@ class StatsigOptions:
         _check_utf8("environment", self.environment)
         _check("global_custom_fields", self.global_custom_fields, Mapping, "a mapping of str to attribute")
         _check("id_lists", self.id_lists, Mapping, "a mapping of str to unit ids")
-        if not isinstance(self.disable_country_lookup, bool):
-            raise TypeError(
-                f"argument 'disable_country_lookup': expected bool, got {_type(self.disable_country_lookup)}"
-            )
+        for name in _FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"argument '{name}': expected bool, got {_type(getattr(self, name))}")
         # Made to be thrown away: it looks at every value.
         Evaluator(None, self.global_custom_fields, id_lists=self.id_lists)
-        if isinstance(self.init_timeout_ms, bool) or not isinstance(self.init_timeout_ms, int):
-            raise TypeError(f"argument 'init_timeout_ms': expected int, got {_type(self.init_timeout_ms)}")
-        if self.init_timeout_ms <= 0:
-            raise ValueError(
-                f"argument 'init_timeout_ms': expected more than 0 ms, got {self.init_timeout_ms}"
-            )
-        if self.init_timeout_ms > _LONGEST_MS:
-            raise ValueError(f"argument 'init_timeout_ms': expected at most {_LONGEST_MS} ms, got more")
+        for name, (least, most, unit) in _NUMBERS.items():
+            _check_number(name, getattr(self, name), least, most, unit)
         _check_storage(self.persistent_storage)
+        _check("log_event_url", self.log_event_url, str, "str")
+        if self.log_event_url is not None and not self.log_event_url.startswith(("http://", "https://")):
+            raise ValueError(
+                f"argument 'log_event_url': expected an http or https URL, got {self.log_event_url[:40]!r}"
+            )
+        _check("service_name", self.service_name, str, "str")
+        _check_utf8("service_name", self.service_name)
+        _check("spool_dir", self.spool_dir, (str, os.PathLike), "a path")
+        if self.log_event_transport is not None:
+            try:
+                as_transport(self.log_event_transport)
+            except TypeError as error:
+                raise TypeError(f"argument 'log_event_{error}") from None
+
+
+_FLAGS = ("disable_country_lookup", "disable_all_logging", "disable_exposure_logging", "disable_network")
+
+_MANY = 1 << 31
+
+# Least, most and unit of each.
+_NUMBERS = {
+    "init_timeout_ms": (1, _LONGEST_MS, " ms"),
+    "event_logging_flush_interval_ms": (1, _LONGEST_MS, " ms"),
+    "event_logging_max_queue_size": (1, 2000, " events"),
+    "event_logging_max_pending_batch_queue_size": (1, _MANY, " batches"),
+    "exposure_dedupe_max_keys": (1, _MANY, " exposures"),
+    "spool_max_bytes": (1, 1 << 62, " bytes"),
+    "exit_timeout_ms": (0, _LONGEST_MS, " ms"),
+}
+
+
+def _check_number(name: str, value: object, least: int, most: int, unit: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"argument '{name}': expected int, got {_type(value)}")
+    if value < least:
+        raise ValueError(f"argument '{name}': expected at least {least}{unit}, got {value}")
+    if value > most:
+        raise ValueError(f"argument '{name}': expected at most {most}{unit}, got more")
 
 
 def _check(name: str, value: object, types: type | tuple[type, ...], expected: str) -> None:

@@ -34,6 +34,48 @@ pub enum Reason {
     TooDeep,
 }
 
+/// What the reason of a result is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How the evaluation ended.
+    pub reason: Reason,
+    /// True if the value is one the application set itself.
+    pub is_override: bool,
+    /// True if membership of an ID list was looked up.
+    pub id_list_lookup: bool,
+    /// True if the country of an address was wanted and there was no table to look it up in.
+    pub country_not_loaded: bool,
+}
+
+impl Standing {
+    /// The reason of what the application sets itself, whatever is loaded.
+    pub const LOCAL_OVERRIDE: &str = "LocalOverride:Recognized";
+
+    /// Appends the reason in the official form `source:outcome[:suffix]`.
+    pub fn write_reason(&self, out: &mut String, source: &str) {
+        let outcome = match self.reason {
+            _ if self.is_override => {
+                out.push_str(Self::LOCAL_OVERRIDE);
+                return;
+            }
+            Reason::TooDeep => {
+                out.push_str("Error:Statsig Evaluation Depth Exceeded");
+                return;
+            }
+            Reason::Recognized | Reason::Unsupported if self.country_not_loaded => {
+                out.push_str("CountryLookupNotLoaded:Recognized");
+                return;
+            }
+            Reason::Recognized if self.id_list_lookup => ":Recognized:IdListInMemory",
+            Reason::Recognized => ":Recognized",
+            Reason::Unrecognized => ":Unrecognized",
+            Reason::Unsupported => ":Unsupported",
+        };
+        out.push_str(source);
+        out.push_str(outcome);
+    }
+}
+
 /// A config or layer value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Returned {
@@ -52,6 +94,15 @@ pub enum Returned {
 pub(crate) struct Undelegated {
     pub(crate) from: u32,
     pub(crate) to: u32,
+}
+
+/// An experiment that was evaluated because a condition looked at the user's group in it.
+#[derive(Clone, Debug)]
+pub struct GroupCheck {
+    /// The experiment, which need not exist.
+    pub name: StringId,
+    /// What it came to.
+    pub evaluation: Evaluation,
 }
 
 /// The result of one check.
@@ -95,6 +146,12 @@ pub struct Evaluation {
     pub country_not_loaded: bool,
     /// Nested gates that were met.
     pub exposures: Exposures,
+    /// Experiments whose group a condition looked at. They count as checked, and are exposed first.
+    pub groups: Vec<GroupCheck>,
+    /// The rule whose conditions held and which decided, in the ruleset's table of rules.
+    pub(crate) decided_by: Option<u32>,
+    /// True if a nested gate was decided by a rule whose exposures are not sampled.
+    pub(crate) is_analytical: bool,
     /// True if a bandit left a choice to chance on the way, also where that choice does not count.
     pub(crate) explored: bool,
     pub(crate) undelegated: Option<Undelegated>,
@@ -121,6 +178,9 @@ impl Evaluation {
             id_list_lookup: false,
             country_not_loaded: false,
             exposures: Exposures::new(),
+            groups: Vec::new(),
+            decided_by: None,
+            is_analytical: false,
             explored: false,
             undelegated: None,
         }
@@ -140,6 +200,17 @@ impl Evaluation {
             let (from, to) = (cut.from as usize, (cut.to as usize).min(self.exposures.len()));
             self.exposures[..from].iter().chain(&self.exposures[to.max(from)..])
         })
+    }
+
+    /// What its reason is made of.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing {
+            reason: self.reason,
+            is_override: self.is_override,
+            id_list_lookup: self.id_list_lookup,
+            country_not_loaded: self.country_not_loaded,
+        }
     }
 
     /// True if any of the value is one of the overrides.

@@ -48,6 +48,7 @@ mod countries;
 mod error;
 mod eval;
 mod evaluation;
+mod events;
 mod explain;
 mod groups;
 mod id_lists;
@@ -68,7 +69,11 @@ pub use compile::{Compiled, compile};
 pub use countries::{Countries, CountriesError};
 pub use error::LoadError;
 pub use eval::{Input, MAX_DEPTH, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate};
-pub use evaluation::{Evaluation, Exposures, Reason, Returned, SecondaryExposure};
+pub use evaluation::{Evaluation, Exposures, GroupCheck, Reason, Returned, SecondaryExposure, Standing};
+pub use events::{
+    Application, Basis, Event, EventCounts, EventLimits, EventLog, EventUser, EventValue, Exposed, Origin,
+    Told, ToldSubject, Waiting, custom_event, exposure_event, exposure_key, write_event,
+};
 pub use explain::explain;
 pub use groups::{Experiment, ExperimentGroup};
 pub use id_lists::{IdList, IdLists};

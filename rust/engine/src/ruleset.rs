@@ -16,6 +16,7 @@ use crate::compare::strings::{Place, TextSet};
 use crate::compare::times::TimeTest;
 use crate::compare::versions::{Version, VersionTest};
 use crate::compile::Descriptions;
+use crate::events::Sampling;
 use crate::parameter_store::ParameterStores;
 use crate::sha256::Prefix;
 use crate::user::{AttributeMap, Key, PackedUser, StandardField, UserView};
@@ -198,6 +199,8 @@ pub struct Spec {
     pub(crate) bandit: Option<BanditId>,
     /// The apps whose client SDKs are told about it.
     pub(crate) target_apps: Box<[StringId]>,
+    /// None of its exposures are sampled away.
+    pub(crate) forwards_all: bool,
 }
 
 impl Spec {
@@ -234,6 +237,8 @@ pub(crate) struct Rule {
     pub(crate) passes: bool,
     pub(crate) percentage: f64,
     pub(crate) is_group: bool,
+    /// Of its exposures, one in so many is logged while exposures are sampled.
+    pub(crate) sampling_rate: Option<u64>,
     /// No condition can add an exposure, be unsupported or mark the reason: the first that fails decides.
     pub(crate) pure: bool,
 }
@@ -451,6 +456,7 @@ pub struct Ruleset {
     /// The app id as a user attribute, so that any JSON works as a value.
     pub(crate) app_id: PackedUser,
     pub(crate) client: Client,
+    pub(crate) sampling: Sampling,
     pub(crate) gates: Names,
     pub(crate) configs: Names,
     pub(crate) layers: Names,

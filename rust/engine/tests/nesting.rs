@@ -482,7 +482,7 @@ fn groups_may_chain_until_everything_is_too_deep() {
 
 /// Experiments `e0` to `e⟨last⟩`: each asks twice for the group in the next.
 fn groups_twice(last: u32) -> Project {
-    let mut map = conditions(&[]).as_object().cloned().unwrap();
+    let mut map = conditions(&[]).as_object().cloned().unwrap_or_default();
     let mut experiments = Map::new();
     for level in 0..=last {
         let next = json!({"field": format!("e{}", level + 1), "operator": "any", "targetValue": ["Test"]});

@@ -5,18 +5,19 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use statsig_engine::{CheckKind, Evaluation, Input, Overrides, Ruleset, UserView, evaluate};
 use std::sync::{Arc, LazyLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::arguments::{check_name, text_argument};
 use crate::chance::random;
+use crate::clock::now_ms;
 use crate::countries::countries;
 use crate::evaluator::PyEvaluator;
+use crate::exposures::Checked;
 use crate::loaded::Loaded;
 use crate::options::StickyOptions;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Reads};
 use crate::results::PyExperiment;
 use crate::sticky::sticky_result;
-use crate::user::with_user;
+use crate::user::{Caller, with_caller, with_user};
 
 /// What one check is made against.
 pub(crate) struct Snapshot {
@@ -29,6 +30,10 @@ impl Snapshot {
         self.loaded.as_deref()
     }
 
+    pub(crate) fn shared(&self) -> Option<&Arc<Loaded>> {
+        self.loaded.as_ref()
+    }
+
     pub(crate) fn overrides(&self) -> Option<&Overrides> {
         self.overrides.as_deref()
     }
@@ -37,20 +42,83 @@ impl Snapshot {
 /// What checks are evaluated against while nothing is loaded: overrides count then as well.
 static EMPTY: LazyLock<Ruleset> = LazyLock::new(Ruleset::empty);
 
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+pub(crate) fn ruleset_of(loaded: Option<&Loaded>) -> &Ruleset {
+    loaded.map_or_else(|| &*EMPTY, |loaded| &loaded.ruleset)
+}
+
+/// How a check counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// As an exposure.
+    AsExposure,
+    /// As an exposure the application asked for.
+    AsManualExposure,
+    /// As one check more of the name.
+    AsCheck,
+    /// Not at all.
+    Nothing,
 }
 
 impl PyEvaluator {
-    pub(crate) fn evaluate(
+    /// Evaluates, and notes that it was asked for. Parameters of a layer count when they are read.
+    #[inline]
+    pub(crate) fn check(
         &self,
-        loaded: Option<&Loaded>,
+        loaded: Option<&Arc<Loaded>>,
         overrides: Option<&Overrides>,
-        kind: CheckKind,
+        (kind, name): (CheckKind, &str),
         user: &Bound<'_, PyAny>,
-        name: &str,
-    ) -> PyResult<Evaluation> {
-        self.with_input(loaded, overrides, user, |ruleset, input| evaluate(ruleset, kind, name, input))
+        counts: Counts,
+    ) -> PyResult<(Evaluation, Option<Box<Reads>>)> {
+        with_caller(user, |caller| {
+            let live = loaded.map(|loaded| &**loaded);
+            let evaluation = self.with_input_of(live, overrides, caller.view, |ruleset, input| {
+                evaluate(ruleset, kind, name, input)
+            });
+            let checked = Checked {
+                loaded,
+                nothing: self.current.nothing(),
+                kind,
+                name,
+                evaluation: &evaluation,
+                overrides,
+                parameter: None,
+                is_manual: counts == Counts::AsManualExposure,
+            };
+            let reads = self.note(user.py(), &checked, caller, counts);
+            (evaluation, reads)
+        })
+    }
+
+    #[inline]
+    pub(crate) fn note(
+        &self,
+        py: Python<'_>,
+        checked: &Checked<'_>,
+        caller: Caller<'_, '_>,
+        counts: Counts,
+    ) -> Option<Box<Reads>> {
+        let events = self.events.as_ref().filter(|_| counts != Counts::Nothing)?;
+        let log = events.get();
+        let exposes = counts == Counts::AsManualExposure || (self.exposes && counts == Counts::AsExposure);
+        if exposes {
+            log.expose_groups(py, checked, caller.view, || caller.keep());
+        }
+        if checked.kind == CheckKind::Layer {
+            let events = events.clone_ref(py);
+            return Some(Box::new(Reads {
+                events,
+                user: caller.keep(),
+                exposes,
+                is_manual: checked.is_manual,
+            }));
+        }
+        if exposes {
+            log.expose(py, checked, caller.view, || caller.keep());
+        } else {
+            log.count(py, checked.name);
+        }
+        None
     }
 
     pub(crate) fn with_input<T>(
@@ -70,16 +138,16 @@ impl PyEvaluator {
         user: UserView<'_>,
         step: impl FnOnce(&Ruleset, &Input<'_>) -> T,
     ) -> T {
-        let ruleset = loaded.map_or_else(|| &*EMPTY, |loaded| &loaded.ruleset);
+        let ruleset = ruleset_of(loaded);
         let id_lists = if ruleset.uses_id_lists() { Some(self.id_lists.load()) } else { None };
         let input = Input {
-            tier: self.environment.as_deref().or_else(|| ruleset.default_environment()),
+            tier: self.everybody.environment.as_deref().or_else(|| ruleset.default_environment()),
             now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
             overrides,
             random: if ruleset.uses_chance() { random() } else { 0 },
             countries: if self.looks_up_countries && ruleset.uses_country() { countries() } else { None },
             id_lists: id_lists.as_ref().and_then(|lists| lists.as_deref()),
-            ..Input::new(user, self.global.view())
+            ..Input::new(user, self.everybody.global.view())
         };
         step(ruleset, &input)
     }
@@ -89,11 +157,12 @@ impl PyEvaluator {
         kind: CheckKind,
         user: &Bound<'_, PyAny>,
         name: &Bound<'_, PyAny>,
+        counts: Counts,
     ) -> PyResult<Outcome> {
-        let text = check_name(name)?;
+        let asked = (kind, check_name(name)?);
         let snapshot = self.snapshot();
-        let evaluation = self.evaluate(snapshot.loaded(), snapshot.overrides(), kind, user, text)?;
-        Ok(self.outcome(name.cast()?, snapshot, evaluation))
+        let (evaluation, reads) = self.check(snapshot.shared(), snapshot.overrides(), asked, user, counts)?;
+        Ok(Outcome { reads, ..self.outcome(name.cast()?, snapshot, evaluation) })
     }
 
     #[inline]
@@ -103,10 +172,13 @@ impl PyEvaluator {
         user: &Bound<'_, PyAny>,
         name: &Bound<'_, PyAny>,
         options: Option<&StickyOptions>,
+        counts: Counts,
     ) -> PyResult<Outcome> {
         match &self.storage {
-            Some(storage) => sticky_result(self, storage.bind(user.py()), kind, user, name, options),
-            None => self.result(kind, user, name),
+            Some(storage) => {
+                sticky_result(self, storage.bind(user.py()), (kind, name), user, options, counts)
+            }
+            None => self.result(kind, user, name, counts),
         }
     }
 
@@ -126,6 +198,7 @@ impl PyEvaluator {
             basis: self.current.basis(snapshot.loaded),
             overrides: snapshot.overrides.as_ref().filter(|_| evaluation.has_override_value()).cloned(),
             evaluation,
+            reads: None,
         }
     }
 

@@ -58,12 +58,13 @@ impl Current {
         self.started.store(true, Ordering::Release);
     }
 
+    /// The reason of what is asked while nothing is loaded.
+    pub(crate) fn nothing(&self) -> &'static str {
+        if self.started.load(Ordering::Acquire) { "NoValues" } else { "Uninitialized" }
+    }
+
     /// What an outcome against `loaded` rests on.
     pub(crate) fn basis(&self, loaded: Option<Arc<Loaded>>) -> Basis {
-        match loaded {
-            Some(loaded) => Basis::Loaded(loaded),
-            None if self.started.load(Ordering::Acquire) => Basis::Nothing("NoValues"),
-            None => Basis::Nothing("Uninitialized"),
-        }
+        loaded.map_or_else(|| Basis::Nothing(self.nothing()), Basis::Loaded)
     }
 }

@@ -4,15 +4,18 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use statsig_engine::{
-    AttributeMap, CheckKind, Compiled, PackedUser, SpecKind, UserBuilder, client_response, compile, explain,
+    AttributeMap, CheckKind, Compiled, SpecKind, UserBuilder, client_response, compile, explain,
 };
 use std::sync::Arc;
 
 use crate::arguments::{check_name, check_options, text_argument};
-use crate::checks::now_ms;
+use crate::checks::Counts;
+use crate::clock::now_ms;
 use crate::countries::want_countries;
 use crate::current::Current;
+use crate::custom_events::{custom_event_members, identify_members};
 use crate::errors::payload_error;
+use crate::events::{Everybody, PyEventLog};
 use crate::experiment_groups::PyExperimentGroupsResult;
 use crate::extract::{Place, fill_map, text};
 use crate::id_lists::HeldIdLists;
@@ -21,7 +24,7 @@ use crate::options::{
     PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
     PyLayerEvaluationOptions, PyParameterStoreEvaluationOptions,
 };
-use crate::outcome::PyEvaluationDetails;
+use crate::outcome::{PyEvaluationDetails, parameter_name};
 use crate::overrides::{Given, LocalOverrides, check_kind};
 use crate::parameter_store::PyParameterStore;
 use crate::response::{self, Wanted};
@@ -32,14 +35,17 @@ use crate::user::owned_user;
 #[pyclass(frozen, subclass, name = "Evaluator", module = "statsig_fastly._native")]
 pub(crate) struct PyEvaluator {
     pub(crate) current: Current,
-    pub(crate) environment: Option<String>,
-    pub(crate) global: PackedUser,
+    pub(crate) everybody: Arc<Everybody>,
     pub(crate) overrides: LocalOverrides,
     session: String,
     pub(crate) looks_up_countries: bool,
     pub(crate) id_lists: HeldIdLists,
     /// Where sticky values are kept: `save`, `delete` and `refuse` of a `StorageCalls`.
     pub(crate) storage: Option<Py<PyAny>>,
+    /// Where checks are noted; None if they are not.
+    pub(crate) events: Option<Py<PyEventLog>>,
+    /// False if checks count without being exposed, unless the application asks for the exposure.
+    pub(crate) exposes: bool,
 }
 
 #[pymethods]
@@ -51,33 +57,47 @@ impl PyEvaluator {
         disable_country_lookup = false,
         id_lists = None,
         storage = None,
+        events = None,
+        disable_exposure_logging = false,
     ))]
+    #[allow(clippy::too_many_arguments, reason = "one for each thing a client is made of")]
     fn new(
         environment: Option<&Bound<'_, PyString>>,
         global_custom_fields: Option<&Bound<'_, PyAny>>,
         disable_country_lookup: bool,
         id_lists: Option<&Bound<'_, PyAny>>,
         storage: Option<Py<PyAny>>,
+        events: Option<Bound<'_, PyEventLog>>,
+        disable_exposure_logging: bool,
     ) -> PyResult<Self> {
         let environment = environment.map(|tier| text(Place::Argument("environment"), tier)).transpose()?;
         let mut builder = UserBuilder::new();
         if let Some(fields) = global_custom_fields {
             fill_map(&mut builder, AttributeMap::Custom, "global_custom_fields", fields)?;
         }
-        Ok(Self {
-            current: Current::default(),
+        let everybody = Arc::new(Everybody {
             environment: environment.map(str::to_owned),
             global: builder.finish().unwrap_or_default(),
+        });
+        if let Some(events) = &events {
+            events.get().belongs_to(&everybody)?;
+        }
+        Ok(Self {
+            current: Current::default(),
+            everybody,
             overrides: LocalOverrides::default(),
             session: response::new_session(),
             looks_up_countries: !disable_country_lookup,
             id_lists: id_lists.map(HeldIdLists::read).transpose()?.unwrap_or_default(),
             storage,
+            events: events.map(Bound::unbind),
+            exposes: !disable_exposure_logging,
         })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.storage)
+        visit.call(&self.storage)?;
+        visit.call(&self.events)
     }
 
     /// Compiles a payload with the GIL released and puts it in place of the one in use. Says what came of
@@ -185,11 +205,12 @@ impl PyEvaluator {
         name: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
-        let name = check_name(name)?;
+        let options =
+            check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
+        let counts = counts(options.is_some_and(|options| options.get().disable_exposure_logging));
+        let asked = (CheckKind::Gate, check_name(name)?);
         let (current, overrides) = (self.current.load(), self.overrides.load());
-        let evaluation =
-            self.evaluate(current.as_deref(), overrides.as_deref(), CheckKind::Gate, user, name)?;
+        let (evaluation, _) = self.check(current.as_ref(), overrides.as_deref(), asked, user, counts)?;
         Ok(evaluation.passes)
     }
 
@@ -201,8 +222,10 @@ impl PyEvaluator {
         name: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyFeatureGate> {
-        check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
-        Ok(PyFeatureGate::new(self.result(CheckKind::Gate, user, name)?))
+        let options =
+            check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
+        let counts = counts(options.is_some_and(|options| options.get().disable_exposure_logging));
+        Ok(PyFeatureGate::new(self.result(CheckKind::Gate, user, name, counts)?))
     }
 
     /// The parameters a dynamic config has for the user.
@@ -213,8 +236,10 @@ impl PyEvaluator {
         name: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyDynamicConfig> {
-        check_options::<PyDynamicConfigEvaluationOptions>("DynamicConfigEvaluationOptions", options)?;
-        Ok(PyDynamicConfig::new(self.result(CheckKind::Config, user, name)?))
+        let options =
+            check_options::<PyDynamicConfigEvaluationOptions>("DynamicConfigEvaluationOptions", options)?;
+        let counts = counts(options.is_some_and(|options| options.get().disable_exposure_logging));
+        Ok(PyDynamicConfig::new(self.result(CheckKind::Config, user, name, counts)?))
     }
 
     /// The user's group in an experiment, and its parameters.
@@ -227,7 +252,8 @@ impl PyEvaluator {
     ) -> PyResult<PyExperiment> {
         let options = check_options::<PyExperimentEvaluationOptions>("ExperimentEvaluationOptions", options)?;
         let sticky = options.map(|options| options.get().sticky());
-        Ok(PyExperiment::new(self.kept_or_live(CheckKind::Experiment, user, name, sticky)?))
+        let counts = counts(options.is_some_and(|options| options.get().disable_exposure_logging));
+        Ok(PyExperiment::new(self.kept_or_live(CheckKind::Experiment, user, name, sticky, counts)?))
     }
 
     /// The parameters of a layer, from the experiment in it that the user is part of.
@@ -240,7 +266,70 @@ impl PyEvaluator {
     ) -> PyResult<PyLayer> {
         let options = check_options::<PyLayerEvaluationOptions>("LayerEvaluationOptions", options)?;
         let sticky = options.map(|options| options.get().sticky());
-        Ok(PyLayer::new(self.kept_or_live(CheckKind::Layer, user, name, sticky)?))
+        let counts = counts(options.is_some_and(|options| options.get().disable_exposure_logging));
+        Ok(PyLayer::new(self.kept_or_live(CheckKind::Layer, user, name, sticky, counts)?))
+    }
+
+    /// Exposes a gate without asking for it.
+    fn manually_log_gate_exposure(&self, user: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.result(CheckKind::Gate, user, name, Counts::AsManualExposure).map(drop)
+    }
+
+    /// Exposes a dynamic config without asking for it.
+    fn manually_log_dynamic_config_exposure(
+        &self,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.result(CheckKind::Config, user, name, Counts::AsManualExposure).map(drop)
+    }
+
+    /// Exposes an experiment without asking for it.
+    fn manually_log_experiment_exposure(
+        &self,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.result(CheckKind::Experiment, user, name, Counts::AsManualExposure).map(drop)
+    }
+
+    /// Exposes a parameter of a layer without reading it. Nothing is exposed where there is none of the name.
+    fn manually_log_layer_parameter_exposure(
+        &self,
+        user: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyAny>,
+        param_name: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let key = parameter_name(param_name)?;
+        let layer = self.result(CheckKind::Layer, user, name, Counts::AsManualExposure)?;
+        match layer.parameter(key)? {
+            Some(value) => layer.handed_out(key, value).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in an event of the application's own.
+    #[pyo3(signature = (user, event_name, value = None, metadata = None))]
+    fn log_event(
+        &self,
+        user: &Bound<'_, PyAny>,
+        event_name: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        metadata: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let members = custom_event_members(event_name, value, metadata)?;
+        self.log_written(user, members)
+    }
+
+    /// Takes in what is known of a user.
+    fn identify(&self, user: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.log_written(user, identify_members())
+    }
+
+    /// What the session of this process is called.
+    #[getter]
+    fn _session(&self) -> &str {
+        &self.session
     }
 
     /// What a client SDK starts from: everything the user gets, as JSON.
@@ -346,6 +435,10 @@ impl PyEvaluator {
     fn get_layer_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.names(py, SpecKind::Layer, None)
     }
+}
+
+fn counts(disable_exposure_logging: bool) -> Counts {
+    if disable_exposure_logging { Counts::AsCheck } else { Counts::AsExposure }
 }
 
 impl PyEvaluator {

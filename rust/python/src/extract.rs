@@ -201,6 +201,14 @@ fn attribute(place: Place<'_>, value: &Bound<'_, PyAny>, budget: &mut usize) -> 
     Err(wrong_type(&place.to_string(), "str, int, float, bool, None, list or dict", value))
 }
 
+/// A mapping, whole.
+pub(crate) fn mapping_attribute(argument: &str, value: &Bound<'_, PyAny>) -> PyResult<Attribute> {
+    if !value.is_instance_of::<PyMapping>() {
+        return Err(wrong_type(argument, "a mapping of str to JSON data, or None", value));
+    }
+    attribute(Place::Argument(argument), value, &mut { MAX_ELEMENTS })
+}
+
 /// The attribute a place is in: the whole path is as long as the nesting is deep.
 fn outermost(place: Place<'_>) -> Place<'_> {
     match place {

@@ -3,11 +3,15 @@
 mod arguments;
 mod chance;
 mod checks;
+mod clock;
 mod countries;
 mod current;
+mod custom_events;
 mod errors;
 mod evaluator;
+mod events;
 mod experiment_groups;
+mod exposures;
 mod extract;
 mod id_lists;
 mod json;
@@ -31,6 +35,8 @@ mod _native {
     use crate::countries::load_countries;
     #[pymodule_export]
     use crate::evaluator::PyEvaluator;
+    #[pymodule_export]
+    use crate::events::{PyEventBatch, PyEventLog};
     #[pymodule_export]
     use crate::experiment_groups::{PyExperimentGroup, PyExperimentGroupsResult};
     #[pymodule_export]

@@ -4,21 +4,21 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use statsig_engine::{
-    Evaluation, JsonKind, Overrides, Reason, Returned, SecondaryExposure, StringId, ValueId,
+    CheckKind, Evaluation, EventUser, JsonKind, Overrides, Reason, Returned, SecondaryExposure, Standing,
+    StringId, ValueId,
 };
 use std::sync::Arc;
 
 use crate::errors::wrong_type;
+use crate::events::PyEventLog;
+use crate::exposures::Checked;
 use crate::json;
 use crate::loaded::Loaded;
 use crate::stored::{Kept, exposure_list};
-
-/// The reason of what the application sets itself, whatever is loaded.
-const LOCAL_OVERRIDE: &str = "LocalOverride:Recognized";
-const TOO_DEEP: &str = "Error:Statsig Evaluation Depth Exceeded";
+use crate::user::KeptUser;
 
 /// The reason of a result that was kept for the unit.
-const PERSISTED: &str = "Persisted";
+pub(crate) const PERSISTED: &str = "Persisted";
 
 /// What an evaluation rests on.
 pub(crate) enum Basis {
@@ -36,10 +36,28 @@ pub(crate) struct Outcome {
     pub(crate) evaluation: Evaluation,
     /// What the application sets itself, if any of the value comes from there.
     pub(crate) overrides: Option<Arc<Overrides>>,
+    /// How reading a parameter counts, of a layer.
+    pub(crate) reads: Option<Box<Reads>>,
+}
+
+/// How reading a parameter of a layer counts.
+pub(crate) struct Reads {
+    pub(crate) events: Py<PyEventLog>,
+    pub(crate) user: KeptUser,
+    /// As an exposure; else as one check more of the layer.
+    pub(crate) exposes: bool,
+    pub(crate) is_manual: bool,
 }
 
 impl Outcome {
     pub(crate) fn loaded(&self) -> Option<&Loaded> {
+        match &self.basis {
+            Basis::Loaded(loaded) => Some(loaded),
+            Basis::Nothing(_) | Basis::Kept(_) => None,
+        }
+    }
+
+    pub(crate) fn shared(&self) -> Option<&Arc<Loaded>> {
         match &self.basis {
             Basis::Loaded(loaded) => Some(loaded),
             Basis::Nothing(_) | Basis::Kept(_) => None,
@@ -87,24 +105,18 @@ impl Outcome {
                 };
             }
             Basis::Nothing(_) if self.evaluation.is_override => {
-                return PyEvaluationDetails { lcut: Some(0), ..PyEvaluationDetails::bare(LOCAL_OVERRIDE) };
+                return PyEvaluationDetails {
+                    lcut: Some(0),
+                    ..PyEvaluationDetails::bare(Standing::LOCAL_OVERRIDE)
+                };
             }
             Basis::Nothing(reason) => return PyEvaluationDetails::bare(reason),
         };
-        let source = &loaded.source;
-        let reason = match self.evaluation.reason {
-            _ if self.evaluation.is_override => LOCAL_OVERRIDE.to_owned(),
-            Reason::Recognized | Reason::Unsupported if self.evaluation.country_not_loaded => {
-                "CountryLookupNotLoaded:Recognized".to_owned()
-            }
-            Reason::Recognized if self.evaluation.id_list_lookup => {
-                format!("{source}:Recognized:IdListInMemory")
-            }
-            Reason::Recognized => format!("{source}:Recognized"),
-            Reason::Unrecognized => format!("{source}:Unrecognized"),
-            Reason::Unsupported => format!("{source}:Unsupported"),
-            Reason::TooDeep => return PyEvaluationDetails::bare(TOO_DEEP),
-        };
+        let mut reason = String::new();
+        self.evaluation.standing().write_reason(&mut reason, &loaded.source);
+        if self.evaluation.reason == Reason::TooDeep {
+            return PyEvaluationDetails::bare(&reason);
+        }
         PyEvaluationDetails {
             reason,
             lcut: Some(loaded.ruleset.time()),
@@ -189,8 +201,10 @@ impl Outcome {
         let py = key.py();
         let fallback = fallback.filter(|fallback| !fallback.is_none());
         match (self.parameter(key)?, fallback) {
-            (Some(value), None) => json::copy(&value),
-            (Some(value), Some(fallback)) if same_type(&value, fallback) => json::copy(&value),
+            (Some(value), None) => self.handed_out(key, json::copy(&value)?),
+            (Some(value), Some(fallback)) if same_type(&value, fallback) => {
+                self.handed_out(key, json::copy(&value)?)
+            }
             (_, Some(fallback)) => Ok(fallback.clone()),
             (None, None) => Ok(py.None().into_bound(py)),
         }
@@ -202,7 +216,54 @@ impl Outcome {
         fallback: &Bound<'py, PyAny>,
         kind: Kind,
     ) -> PyResult<Bound<'py, PyAny>> {
-        typed(self.parameter(key)?, fallback, kind)
+        match typed(self.parameter(key)?, kind)? {
+            Some(value) => self.handed_out(key, value),
+            None => fallback_of(fallback, kind),
+        }
+    }
+
+    /// The value of a parameter, noting that it was read.
+    #[inline]
+    pub(crate) fn handed_out<'py>(
+        &self,
+        key: &Bound<'py, PyString>,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(reads) = &self.reads {
+            self.note_read(reads, key)?;
+        }
+        Ok(value)
+    }
+
+    fn note_read(&self, reads: &Reads, key: &Bound<'_, PyString>) -> PyResult<()> {
+        let py = key.py();
+        let (events, name) = (reads.events.get(), self.name.bind(py).to_str()?);
+        if !reads.exposes {
+            events.count(py, name);
+            return Ok(());
+        }
+        let (user, parameter) = (reads.user.view(), Some(key.to_str()?));
+        let keep = || reads.user.clone_ref(py);
+        let loaded = match &self.basis {
+            Basis::Kept(kept) => {
+                events.expose_kept(py, kept, (CheckKind::Layer, name, parameter), user, keep);
+                return Ok(());
+            }
+            Basis::Loaded(loaded) => Some(loaded),
+            Basis::Nothing(_) => None,
+        };
+        let checked = Checked {
+            loaded,
+            nothing: if let Basis::Nothing(reason) = self.basis { reason } else { "" },
+            kind: CheckKind::Layer,
+            name,
+            evaluation: &self.evaluation,
+            overrides: self.overrides.as_deref(),
+            parameter,
+            is_manual: reads.is_manual,
+        };
+        events.expose(py, &checked, user, keep);
+        Ok(())
     }
 
     /// Gates that were met on the way, in order.
@@ -293,23 +354,23 @@ impl Outcome {
     }
 }
 
-/// The parameter if it is of this kind, else the fallback.
-pub(crate) fn typed<'py>(
-    value: Option<Bound<'py, PyAny>>,
-    fallback: &Bound<'py, PyAny>,
-    kind: Kind,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = fallback.py();
+/// The parameter if it is of this kind.
+pub(crate) fn typed(value: Option<Bound<'_, PyAny>>, kind: Kind) -> PyResult<Option<Bound<'_, PyAny>>> {
     match value {
-        Some(value) if kind.holds(&value) => json::copy(&value),
+        Some(value) if kind.holds(&value) => json::copy(&value).map(Some),
         Some(value) if matches!(kind, Kind::Float) && Kind::Integer.holds(&value) => {
-            Ok(PyFloat::new(py, value.extract()?).into_any())
+            Ok(Some(PyFloat::new(value.py(), value.extract()?).into_any()))
         }
-        _ if matches!(kind, Kind::Float) && Kind::Integer.holds(fallback) => {
-            Ok(PyFloat::new(py, fallback.extract()?).into_any())
-        }
-        _ => Ok(fallback.clone()),
+        _ => Ok(None),
     }
+}
+
+/// What a getter of this kind returns where the parameter is not of it.
+pub(crate) fn fallback_of<'py>(fallback: &Bound<'py, PyAny>, kind: Kind) -> PyResult<Bound<'py, PyAny>> {
+    if matches!(kind, Kind::Float) && Kind::Integer.holds(fallback) {
+        return Ok(PyFloat::new(fallback.py(), fallback.extract()?).into_any());
+    }
+    Ok(fallback.clone())
 }
 
 pub(crate) fn parameter_name<'a, 'py>(name: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyString>> {

@@ -6,12 +6,14 @@ use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 use statsig_engine::{Evaluation, Input, ParameterValue, Ruleset, read_parameter};
 
+use crate::checks::Counts;
 use crate::errors::wrong_type;
 use crate::evaluator::PyEvaluator;
+use crate::exposures::Checked;
 use crate::extract::{Place, text};
 use crate::json;
-use crate::outcome::{Kind, parameter_name, represent, typed};
-use crate::user::PyStatsigUser;
+use crate::outcome::{Kind, Outcome, Reads, fallback_of, parameter_name, represent, typed};
+use crate::user::{Caller, PyStatsigUser};
 
 /// The parameters of a store for one user.
 #[pyclass(frozen, name = "ParameterStore", module = "statsig_fastly")]
@@ -126,48 +128,89 @@ impl PyParameterStore {
         kind: Kind,
     ) -> PyResult<Bound<'py, PyAny>> {
         let key = parameter_name(param_name)?;
-        let value = self.read(key.py(), text(Place::Argument("param_name"), key)?)?;
-        // As in the official package, where an integer is one of 64 bits.
-        let value = value.filter(|value| !matches!(kind, Kind::Integer) || value.extract::<i64>().is_ok());
-        typed(value, fallback, kind)
+        let value = match self.read(key.py(), text(Place::Argument("param_name"), key)?)? {
+            None => None,
+            Some(Read::Value(value)) => of_kind(Some(value), kind)?,
+            Some(Read::Member { outcome, name }) => match of_kind(outcome.parameter(&name)?, kind)? {
+                // It is read only if it fits.
+                Some(value) => Some(outcome.handed_out(&name, value)?),
+                None => None,
+            },
+        };
+        value.map_or_else(|| fallback_of(fallback, kind), Ok)
     }
 
-    fn read<'py>(&self, py: Python<'py>, param_name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// Reads a parameter, and notes what was checked for it.
+    fn read<'py>(&self, py: Python<'py>, param_name: &str) -> PyResult<Option<Read<'py>>> {
         let evaluator = self.evaluator.get();
         let snapshot = evaluator.snapshot();
         let store = self.name.bind(py).to_str()?;
+        if let Some(events) = &evaluator.events {
+            events.get().count(py, store);
+        }
+        let caller = Caller::of(self.user.bind(py));
+        let counts = if self.disable_exposure_logging { Counts::Nothing } else { Counts::AsExposure };
         let read = |ruleset: &Ruleset, input: &Input<'_>| {
             let reading = read_parameter(ruleset, store, param_name, input)?;
+            let noted = reading.check.as_ref().and_then(|check| {
+                let checked = Checked {
+                    loaded: snapshot.shared(),
+                    nothing: evaluator.current.nothing(),
+                    kind: check.kind,
+                    name: check.name,
+                    evaluation: &check.evaluation,
+                    overrides: snapshot.overrides(),
+                    parameter: None,
+                    is_manual: false,
+                };
+                evaluator.note(py, &checked, caller, counts)
+            });
             match (reading.value, reading.check) {
-                (ParameterValue::Json(json), _) => Some(Read::Value(json::parse(py, json))),
-                (ParameterValue::Member(member), Some(check)) => Some(Read::Member {
+                (ParameterValue::Json(json), _) => Some(Parameter::Json(json::parse(py, json))),
+                (ParameterValue::Member(member), Some(check)) => Some(Parameter::Member {
                     of: PyString::new(py, check.name),
                     name: PyString::new(py, member),
                     evaluation: Box::new(check.evaluation),
+                    reads: noted,
                 }),
                 (ParameterValue::Member(_), None) => None,
             }
         };
-        match evaluator.with_input_of(snapshot.loaded(), snapshot.overrides(), self.user.get().view(), read) {
+        match evaluator.with_input_of(snapshot.loaded(), snapshot.overrides(), caller.view, read) {
             None => Ok(None),
-            Some(Read::Value(value)) => value.map(Some),
-            Some(Read::Member { of, name, evaluation }) => {
-                let outcome = evaluator.outcome(&of, snapshot, *evaluation);
-                let value = outcome.parameter(&name)?;
-                value.as_ref().map(json::copy).transpose()
+            Some(Parameter::Json(value)) => Ok(Some(Read::Value(value?))),
+            Some(Parameter::Member { of, name, evaluation, reads }) => {
+                let outcome = Outcome { reads, ..evaluator.outcome(&of, snapshot, *evaluation) };
+                Ok(Some(Read::Member { outcome: Box::new(outcome), name }))
             }
         }
     }
 }
 
-/// What a parameter comes to.
-enum Read<'py> {
-    Value(PyResult<Bound<'py, PyAny>>),
+/// The value if it is of this kind. As in the official package, an integer is one of 64 bits.
+fn of_kind(value: Option<Bound<'_, PyAny>>, kind: Kind) -> PyResult<Option<Bound<'_, PyAny>>> {
+    typed(value.filter(|value| !matches!(kind, Kind::Integer) || value.extract::<i64>().is_ok()), kind)
+}
+
+/// What a parameter stands for.
+enum Parameter<'py> {
+    Json(PyResult<Bound<'py, PyAny>>),
     /// A parameter of what was checked.
     Member {
         of: Bound<'py, PyString>,
         name: Bound<'py, PyString>,
         evaluation: Box<Evaluation>,
+        reads: Option<Box<Reads>>,
+    },
+}
+
+/// What a parameter comes to.
+enum Read<'py> {
+    Value(Bound<'py, PyAny>),
+    /// A parameter of this result.
+    Member {
+        outcome: Box<Outcome>,
+        name: Bound<'py, PyString>,
     },
 }
 

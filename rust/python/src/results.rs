@@ -208,7 +208,7 @@ macro_rules! config_class {
             fn __getitem__<'py>(&self, param_name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
                 let key = parameter_name(param_name)?;
                 match self.0.parameter(key)? {
-                    Some(value) => json::copy(&value),
+                    Some(value) => self.0.handed_out(key, json::copy(&value)?),
                     None => Err(PyKeyError::new_err(key.clone().unbind())),
                 }
             }

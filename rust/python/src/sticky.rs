@@ -8,12 +8,14 @@ use statsig_engine::{
 };
 
 use crate::arguments::{check_name, text_argument};
-use crate::checks::now_ms;
+use crate::checks::Counts;
+use crate::clock::now_ms;
 use crate::evaluator::PyEvaluator;
+use crate::exposures::Checked;
 use crate::options::StickyOptions;
 use crate::outcome::{Basis, Outcome};
 use crate::stored::{Kept, Stored, entry_of};
-use crate::user::with_user;
+use crate::user::{Caller, with_caller, with_user};
 
 /// As [`PyEvaluator::result`], where there is a storage. Not inlined: checks without one would pay for its
 /// stack frame.
@@ -21,10 +23,10 @@ use crate::user::with_user;
 pub(crate) fn sticky_result(
     evaluator: &PyEvaluator,
     storage: &Bound<'_, PyAny>,
-    kind: CheckKind,
+    (kind, name): (CheckKind, &Bound<'_, PyAny>),
     user: &Bound<'_, PyAny>,
-    name: &Bound<'_, PyAny>,
     options: Option<&StickyOptions>,
+    counts: Counts,
 ) -> PyResult<Outcome> {
     let py = storage.py();
     let text = check_name(name)?;
@@ -62,10 +64,45 @@ pub(crate) fn sticky_result(
         (StickyDecision::Delete(slot), _) => {
             storage.call_method1(intern!(py, "delete"), (slot.key, slot.name))?;
         }
-        (StickyDecision::Kept, Some(stored)) => return Ok(kept(py, &outcome, stored)),
+        (StickyDecision::Kept, Some(stored)) => {
+            let outcome = kept(py, &outcome, stored);
+            return with_caller(user, |caller| noted(evaluator, outcome, (kind, text), caller, counts));
+        }
         (StickyDecision::Kept, None) | (StickyDecision::Live, _) => {}
     }
-    Ok(outcome)
+    with_caller(user, |caller| noted(evaluator, outcome, (kind, text), caller, counts))
+}
+
+/// The outcome, noting that it was asked for.
+fn noted(
+    evaluator: &PyEvaluator,
+    mut outcome: Outcome,
+    (kind, name): (CheckKind, &str),
+    caller: Caller<'_, '_>,
+    counts: Counts,
+) -> Outcome {
+    let Some(events) = &evaluator.events else {
+        return outcome;
+    };
+    let (py, log) = (caller.py(), events.get());
+    if let (Basis::Kept(kept), CheckKind::Experiment, Counts::AsExposure, true) =
+        (&outcome.basis, kind, counts, evaluator.exposes)
+    {
+        log.expose_kept(py, kept, (kind, name, None), caller.view, || caller.keep());
+        return outcome;
+    }
+    let checked = Checked {
+        loaded: outcome.shared(),
+        nothing: evaluator.current.nothing(),
+        kind,
+        name,
+        evaluation: &outcome.evaluation,
+        overrides: outcome.overrides.as_deref(),
+        parameter: None,
+        is_manual: false,
+    };
+    outcome.reads = evaluator.note(py, &checked, caller, counts);
+    outcome
 }
 
 /// The entry under a name. One that cannot be read counts as none, and the storage is told.
@@ -98,6 +135,7 @@ fn kept(py: Python<'_>, live: &Outcome, stored: Stored) -> Outcome {
         basis: Basis::Kept(Box::new(Kept { stored, id_type, received_at: now_ms() })),
         evaluation,
         overrides: None,
+        reads: None,
     }
 }
 

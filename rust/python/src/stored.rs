@@ -40,7 +40,22 @@ pub(crate) struct Kept {
     pub(crate) received_at: u64,
 }
 
+impl Exposure {
+    /// Name, value and rule of the gate.
+    pub(crate) fn texts(&self, py: Python<'_>) -> [String; 3] {
+        // They were checked when they were read.
+        [&self.gate, &self.value, &self.rule]
+            .map(|text| text.bind(py).to_str().map(str::to_owned).unwrap_or_default())
+    }
+}
+
 impl Stored {
+    /// True if the experiment says that the parameter is one of its own.
+    pub(crate) fn is_explicit(&self, py: Python<'_>, parameter: &str) -> bool {
+        let mut names = self.explicit_parameters.iter().flatten();
+        names.any(|name| name.bind(py).to_str().is_ok_and(|name| name == parameter))
+    }
+
     /// Reads an entry. A member that is absent is the same as one that is None.
     ///
     /// The error says what is wrong with it, without the value: it may be private.

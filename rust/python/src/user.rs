@@ -3,7 +3,10 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
-use statsig_engine::{AttributeMap, Layout, PackedUser, StandardField, UserBuilder, UserView, Value};
+use statsig_engine::{
+    AttributeMap, EventUser, Layout, PackedUser, StandardField, UserBuilder, UserView, Value,
+};
+use std::sync::Arc;
 
 use crate::errors::wrong_type;
 use crate::extract::{self, Place, fill_map};
@@ -346,17 +349,82 @@ fn not_a_user(user: &Bound<'_, PyAny>) -> PyErr {
     wrong_type("user", "StatsigUser, str (a user id) or mapping", user)
 }
 
+/// The user an argument stands for, for as long as the call lasts.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a, 'py> {
+    py: Python<'py>,
+    pub(crate) view: UserView<'a>,
+    object: Option<&'a Bound<'py, PyStatsigUser>>,
+}
+
+impl<'a, 'py> Caller<'a, 'py> {
+    pub(crate) fn of(user: &'a Bound<'py, PyStatsigUser>) -> Self {
+        Self { py: user.py(), view: user.get().view(), object: Some(user) }
+    }
+
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.py
+    }
+
+    /// The user beyond the call.
+    #[cold]
+    pub(crate) fn keep(&self) -> KeptUser {
+        match self.object {
+            Some(user) => KeptUser::Object(user.clone().unbind()),
+            None => KeptUser::Packed(Arc::new(self.view.to_packed())),
+        }
+    }
+}
+
+/// A user who outlives the call. Holds a Python object, so it must only be dropped by an attached thread.
+#[derive(Debug)]
+pub(crate) enum KeptUser {
+    Object(Py<PyStatsigUser>),
+    Packed(Arc<PackedUser>),
+}
+
+impl KeptUser {
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Object(user) => Self::Object(user.clone_ref(py)),
+            Self::Packed(user) => Self::Packed(Arc::clone(user)),
+        }
+    }
+}
+
+impl EventUser for KeptUser {
+    fn view(&self) -> UserView<'_> {
+        match self {
+            Self::Object(user) => user.get().view(),
+            Self::Packed(user) => user.view(),
+        }
+    }
+}
+
 /// Calls `check` with the user an argument stands for: a `StatsigUser`, a user id, or a mapping.
-pub(crate) fn with_user<R>(user: &Bound<'_, PyAny>, check: impl FnOnce(UserView<'_>) -> R) -> PyResult<R> {
+#[inline]
+pub(crate) fn with_caller<'py, R>(
+    user: &Bound<'py, PyAny>,
+    check: impl FnOnce(Caller<'_, 'py>) -> R,
+) -> PyResult<R> {
+    let py = user.py();
     if let Ok(user) = user.cast::<PyStatsigUser>() {
-        return Ok(check(user.get().view()));
+        return Ok(check(Caller::of(user)));
     }
     if let Ok(id) = user.cast::<PyString>() {
         let id = extract::text(Place::Argument("user"), id)?;
-        return Ok(check(UserView::of_id(id, &Layout::of_id(id.len()))));
+        let layout = Layout::of_id(id.len());
+        return Ok(check(Caller { py, view: UserView::of_id(id, &layout), object: None }));
     }
     if let Ok(mapping) = user.cast::<PyMapping>() {
-        return Ok(check(Draft::from_mapping(mapping)?.finish()?.view()));
+        let user = Draft::from_mapping(mapping)?.finish()?;
+        return Ok(check(Caller { py, view: user.view(), object: None }));
     }
     Err(not_a_user(user))
+}
+
+/// As [`with_caller`], where nothing has to be kept.
+#[inline]
+pub(crate) fn with_user<R>(user: &Bound<'_, PyAny>, check: impl FnOnce(UserView<'_>) -> R) -> PyResult<R> {
+    with_caller(user, |caller| check(caller.view))
 }

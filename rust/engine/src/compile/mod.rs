@@ -6,6 +6,7 @@ mod condition;
 mod description;
 mod mapping;
 mod operand;
+mod sampling;
 mod tables;
 
 use hashbrown::HashMap;
@@ -249,6 +250,7 @@ impl Compiler {
             passes: !rule.return_value.is("false"),
             percentage: rule.pass_percentage,
             is_group: rule.is_experiment_group.unwrap_or(false),
+            sampling_rate: rule.sampling_rate,
             pure,
         }
     }
@@ -283,6 +285,7 @@ impl Compiler {
             is_mapped: self.mappings.contains_key(name),
             bandit: self.bandits.names.get(name).copied().filter(|_| kind == SpecKind::Config),
             target_apps: spec.target_app_ids.iter().flatten().map(|id| self.tables.string(id)).collect(),
+            forwards_all: spec.forward_all_exposures.unwrap_or(false),
         }
     }
 
@@ -315,6 +318,7 @@ impl Compiler {
             default_environment: environment.map(|text| (*text).into()),
             app_id: client::app_id(top.app_id),
             client: client::compile(top)?,
+            sampling: sampling::compile(top.sdk_configs)?,
             gates: names(SpecKind::Gate),
             configs: names(SpecKind::Config),
             layers: names(SpecKind::Layer),

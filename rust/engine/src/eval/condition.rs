@@ -4,7 +4,7 @@ use super::{Evaluator, Input, MAX_EXPOSURES, MAX_NESTED_GATES, Outcome, Remember
 use crate::bucket::user_bucket;
 use crate::compare::{arrays, equal, numbers, regexes, strings, times, versions};
 use crate::countries::four_parts;
-use crate::evaluation::{Evaluation, Reason, SecondaryExposure};
+use crate::evaluation::{Evaluation, GroupCheck, Reason, SecondaryExposure};
 use crate::ruleset::{
     CheckKind, Condition, ConditionId, CountryFields, ExperimentRef, Field, GateRef, Rule, Source, StringId,
     Test, Unit, UnitId,
@@ -131,13 +131,17 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
                 evaluator.named(CheckKind::Experiment, name, experiment.spec, &mut state)
             });
             self.open_groups.pop();
-            (self.gates, self.exposures, self.base, self.memo) = (gates, exposures, base, memo);
-            let group = match outcome {
+            state.exposures = std::mem::replace(&mut self.exposures, exposures);
+            (self.gates, self.base, self.memo) = (gates, base, memo);
+            let evaluation = match outcome {
                 Err(Stop::Runaway) => return Err(Stop::Runaway),
-                Ok(true) => state.group,
-                Ok(false) | Err(Stop::TooDeep) => None,
+                Ok(true) => state,
+                Ok(false) => Evaluation::unrecognized(),
+                Err(Stop::TooDeep) => Evaluation::new(Reason::TooDeep),
             };
+            let group = evaluation.group;
             self.groups.push((experiment.name, group));
+            self.group_checks.push(GroupCheck { name: experiment.name, evaluation });
             group
         };
         Ok(group.map_or(Value::Null, |group| Value::Text(self.ruleset.string(group))))
@@ -205,6 +209,8 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             return Ok(false);
         }
         let unsupported = nested.reason == Reason::Unsupported;
+        let rate = nested.decided_by.map(|rule| self.ruleset.rules[rule as usize].sampling_rate);
+        self.is_analytical |= rate == Some(None);
         self.memo.push(Remembered {
             gate: gate.name,
             passes: if unsupported { None } else { Some(nested.passes) },

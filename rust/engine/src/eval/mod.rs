@@ -11,7 +11,7 @@ use std::cell::OnceCell;
 
 use crate::bucket::Rollout;
 use crate::countries::Countries;
-use crate::evaluation::{Evaluation, Exposures, Reason, Returned, Undelegated};
+use crate::evaluation::{Evaluation, Exposures, GroupCheck, Reason, Returned, Undelegated};
 use crate::id_lists::IdLists;
 use crate::overrides::{Found, Overrides};
 use crate::ruleset::{CheckKind, Rule, Ruleset, Spec, SpecId, StringId, UnitId};
@@ -162,6 +162,10 @@ struct Evaluator<'r, 'u, O> {
     groups: SmallVec<[(StringId, Option<StringId>); 1]>,
     /// Experiments whose group is being found out, which must not come to themselves.
     open_groups: SmallVec<[StringId; 4]>,
+    /// What the checks for those groups came to.
+    group_checks: Vec<GroupCheck>,
+    /// A nested gate was decided by a rule whose exposures are not sampled.
+    is_analytical: bool,
     /// Mapping rules that were tried.
     attempts: u32,
     /// Read when the first condition asks for it; None within if there is none to read.
@@ -182,6 +186,8 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             memo: SmallVec::new(),
             groups: SmallVec::new(),
             open_groups: SmallVec::new(),
+            group_checks: Vec::new(),
+            is_analytical: false,
             attempts: 0,
             user_agent: OnceCell::new(),
         }
@@ -200,6 +206,8 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             state.rule = self.ruleset.explored_rules.get(&state.rule).copied().unwrap_or(state.rule);
         }
         state.exposures = self.exposures;
+        state.groups = self.group_checks;
+        state.is_analytical = self.is_analytical;
         state
     }
 
@@ -333,6 +341,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
                 state.value = Returned::One(spec.default_value);
             }
             state.rule = rule.id;
+            state.decided_by = Some(index);
             state.group = rule.group;
             state.is_group = rule.is_group;
             state.is_active = spec.is_active.unwrap_or(false);

@@ -19,7 +19,7 @@ use crate::evaluation::SecondaryExposure;
 use crate::json::{write_json_string, write_list, write_next_name};
 use crate::overrides::OverrideValue;
 use crate::ruleset::{JsonKind, Ruleset, SpecKind, ValueId};
-use crate::user::{AttributeMap, Key, PackedUser};
+use crate::user::{AttributeMap, Key, PackedUser, write_user};
 use crate::value::{Scratch, Value};
 use names::djb2;
 
@@ -79,7 +79,7 @@ pub fn client_response(
     if writer.response().is_err() {
         let mut out = NO_SPECS.to_owned();
         out.push_str(",\"time\":0,\"has_updates\":false,\"hash_used\":\"\",\"user\":");
-        user::write_user(&mut out, input);
+        write_user(&mut out, &input.user, &input.global, input.tier);
         out.push_str(",\"sdkInfo\":{},\"sdkParams\":{},\"evaluated_keys\":{},\"param_stores\":{}");
         user::write_private_hash(&mut out, &input.user);
         out.push('}');
@@ -110,7 +110,7 @@ fn write_top(out: &mut String, time: u64, input: &Input<'_>, options: &ResponseO
     // Writing to a string cannot fail.
     let _ = write!(out, ",\"time\":{time},\"has_updates\":true,\"hash_used\":\"{}\"", options.hash.name());
     out.push_str(",\"user\":");
-    user::write_user(out, input);
+    write_user(out, &input.user, &input.global, input.tier);
     let SdkInfo { kind, version, session } = options.sdk;
     for (name, text) in
         [(",\"sdkInfo\":{\"sdkType\":", kind), (",\"sdkVersion\":", version), (",\"sessionId\":", session)]

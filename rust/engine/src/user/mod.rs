@@ -4,8 +4,11 @@
 //! through a [`UserView`], which can also stand for a bare user id with no allocation at all.
 
 mod builder;
+mod written;
 
+pub(crate) use builder::write_attribute;
 pub use builder::{Attribute, UserBuilder};
+pub(crate) use written::{finite, write_user};
 
 use crate::value::{Array, Object, Value};
 
@@ -224,6 +227,17 @@ impl<'a> UserView<'a> {
     ) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
         let members = self.layout.maps[map as usize].of(self.entries);
         Object { members, text: self.text, nested: self.nested }.iter()
+    }
+
+    /// The same user, owned.
+    #[must_use]
+    pub fn to_packed(&self) -> PackedUser {
+        PackedUser {
+            text: self.text.to_owned(),
+            entries: self.entries.to_vec(),
+            nested: self.nested.to_vec(),
+            layout: *self.layout,
+        }
     }
 
     /// True if no condition could tell the two users apart. The order of attributes does not matter.

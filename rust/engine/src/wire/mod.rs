@@ -138,8 +138,7 @@ pub(crate) struct Spec<'a, C> {
     pub(crate) version: Option<u32>,
     #[serde(rename = "targetAppIDs")]
     pub(crate) target_app_ids: Option<Vec<Text<'a>>>,
-    #[serde(rename = "forwardAllExposures")]
-    pub(crate) _forward_all_exposures: Option<bool>,
+    pub(crate) forward_all_exposures: Option<bool>,
     pub(crate) use_new_layer_eval: Option<bool>,
     #[serde(rename = "fieldsUsed")]
     pub(crate) _fields_used: Option<Vec<Text<'a>>>,
@@ -164,8 +163,7 @@ pub(crate) struct Rule<'a, C> {
     pub(crate) group_name: Option<Text<'a>>,
     pub(crate) config_delegate: Option<Text<'a>>,
     pub(crate) is_experiment_group: Option<bool>,
-    #[serde(rename = "samplingRate")]
-    pub(crate) _sampling_rate: Option<u64>,
+    pub(crate) sampling_rate: Option<u64>,
 }
 
 /// A condition. In v1 it has no checksum and its id type may be absent.

@@ -1,0 +1,261 @@
+//! Exposures: what a check tells of itself, as ids.
+
+use fastmurmur3::murmur3_x64_128;
+use smallvec::SmallVec;
+
+use super::Sampled;
+use crate::evaluation::{Evaluation, SecondaryExposure, Standing};
+use crate::overrides::Overrides;
+use crate::ruleset::{CheckKind, Ruleset, SpecId, StringId};
+use crate::user::{AttributeMap, StandardField, UserView};
+use crate::value::Scratch;
+
+/// Texts up to this size, in bytes, are part of a key as they are; of longer ones it is their hash.
+const LONGEST_IN_KEY: usize = 64;
+
+/// A name: of a spec of the ruleset, or any that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    Known(StringId),
+    Other(Box<str>),
+}
+
+impl Name {
+    pub(crate) fn text<'a>(&'a self, ruleset: &'a Ruleset) -> &'a str {
+        match self {
+            Self::Known(id) => ruleset.string(*id),
+            Self::Other(text) => text,
+        }
+    }
+}
+
+/// What an exposure is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Gate,
+    /// A dynamic config or an experiment.
+    Config {
+        /// Whether it is said that the rule passed.
+        tells_passed: bool,
+    },
+    /// A parameter of a layer.
+    Layer {
+        parameter: Box<str>,
+        is_explicit: bool,
+        allocated: Option<SpecId>,
+    },
+}
+
+/// An exposure, as ids of the ruleset it was made with.
+#[derive(Clone, Debug)]
+pub(crate) struct Exposure {
+    pub(crate) subject: Subject,
+    pub(crate) name: Name,
+    pub(crate) passes: bool,
+    pub(crate) is_manual: bool,
+    pub(crate) standing: Standing,
+    pub(crate) rule: StringId,
+    pub(crate) version: Option<u32>,
+    pub(crate) mapped: Option<StringId>,
+    /// None where the evaluation ended before they were known.
+    pub(crate) secondary: Option<Box<[SecondaryExposure]>>,
+    pub(crate) sampled: Sampled,
+}
+
+/// A check that may be exposed.
+#[derive(Clone, Copy, Debug)]
+pub struct Exposed<'a> {
+    /// What the ids of the evaluation belong to.
+    pub ruleset: &'a Ruleset,
+    /// What was asked for.
+    pub kind: CheckKind,
+    /// Its name.
+    pub name: &'a str,
+    /// What it came to.
+    pub evaluation: &'a Evaluation,
+    /// Whom it is about.
+    pub user: UserView<'a>,
+    /// What the application sets itself.
+    pub overrides: Option<&'a Overrides>,
+    /// The parameter that was read, of a layer.
+    pub parameter: Option<&'a str>,
+    /// The application asked for the exposure, not for the result.
+    pub is_manual: bool,
+    /// A condition asked for the group.
+    pub is_group_check: bool,
+}
+
+impl<'a> Exposed<'a> {
+    /// A check without anything special about it.
+    #[must_use]
+    pub fn new(
+        ruleset: &'a Ruleset,
+        kind: CheckKind,
+        name: &'a str,
+        evaluation: &'a Evaluation,
+        user: UserView<'a>,
+    ) -> Self {
+        Self {
+            ruleset,
+            kind,
+            name,
+            evaluation,
+            user,
+            overrides: None,
+            parameter: None,
+            is_manual: false,
+            is_group_check: false,
+        }
+    }
+
+    /// The rule the exposure names: of merged values, that of the parameter.
+    pub(crate) fn rule(&self) -> StringId {
+        let of_parameter = self.parameter.and_then(|parameter| {
+            self.evaluation.find_parameter(self.ruleset, self.overrides, parameter).map(|(_, rule)| rule)
+        });
+        of_parameter.unwrap_or(self.evaluation.rule)
+    }
+
+    /// See [`exposure_key`].
+    #[inline]
+    #[must_use]
+    pub fn key(&self) -> u128 {
+        let rule = self.ruleset.string(self.rule());
+        exposure_key(self.kind, self.evaluation.passes, self.name, rule, self.parameter, &self.user)
+    }
+
+    /// Equal for exposures of the same rule of the same spec, to whomever.
+    pub(crate) fn rule_key(&self) -> u128 {
+        let mut key = Key::new();
+        key.0.push(self.kind.specs() as u8);
+        key.text(self.name);
+        key.text(self.ruleset.string(self.rule()));
+        key.hash()
+    }
+
+    fn spec(&self) -> Option<SpecId> {
+        let named = |id: &SpecId| self.ruleset.string(self.ruleset.spec(*id).name) == self.name;
+        self.evaluation.origin.filter(named).or_else(|| self.ruleset.find(self.kind.specs(), self.name))
+    }
+
+    /// True if it is never sampled away.
+    pub(crate) fn is_always_logged(&self) -> bool {
+        self.evaluation.is_analytical || self.spec().is_some_and(|spec| self.ruleset.spec(spec).forwards_all)
+    }
+
+    /// Of exposures like this, one in so many is logged; None for all.
+    pub(crate) fn sampling_rate(&self) -> Option<u64> {
+        match self.ruleset.string(self.rule()) {
+            "" | "default" | "disabled" => self.ruleset.sampling.special_rate,
+            _ => self.ruleset.rules[self.evaluation.decided_by? as usize].sampling_rate,
+        }
+    }
+
+    #[cold]
+    pub(crate) fn exposure(&self, sampled: Sampled) -> Exposure {
+        let evaluation = self.evaluation;
+        let name = match self.spec() {
+            Some(id) => Name::Known(self.ruleset.spec(id).name),
+            None => Name::Other(self.name.into()),
+        };
+        let mut secondary = Some(evaluation.exposures.as_slice().into());
+        let subject = match self.kind {
+            CheckKind::Gate => Subject::Gate,
+            CheckKind::Config => Subject::Config { tells_passed: true },
+            CheckKind::Experiment => {
+                Subject::Config { tells_passed: !self.is_manual && !self.is_group_check }
+            }
+            CheckKind::Layer => {
+                let parameter = self.parameter.unwrap_or_default();
+                let mut explicit =
+                    evaluation.explicit.and_then(|spec| self.ruleset.explicit_parameters(spec));
+                let is_explicit = explicit.as_mut().is_some_and(|all| all.any(|name| name == parameter));
+                if !is_explicit {
+                    secondary = evaluation.undelegated_exposures().map(|all| all.copied().collect());
+                }
+                let allocated = evaluation.delegate.filter(|_| is_explicit);
+                Subject::Layer { parameter: parameter.into(), is_explicit, allocated }
+            }
+        };
+        Exposure {
+            subject,
+            name,
+            passes: evaluation.passes,
+            is_manual: self.is_manual,
+            standing: evaluation.standing(),
+            rule: self.rule(),
+            version: evaluation.version,
+            mapped: evaluation.mapped,
+            secondary,
+            sampled,
+        }
+    }
+}
+
+/// Equal for exposures that say the same: of the same spec, rule and value, to the same ids. The same in every
+/// process.
+#[inline]
+#[must_use]
+pub fn exposure_key(
+    kind: CheckKind,
+    passes: bool,
+    name: &str,
+    rule: &str,
+    parameter: Option<&str>,
+    user: &UserView<'_>,
+) -> u128 {
+    let mut key = Key::new();
+    key.0.push(match kind {
+        CheckKind::Gate => u8::from(passes),
+        CheckKind::Config | CheckKind::Experiment => 2 + u8::from(passes),
+        CheckKind::Layer => 4,
+    });
+    key.text(name);
+    key.text(rule);
+    if let Some(parameter) = parameter {
+        key.text(parameter);
+    }
+    key.user(user);
+    key.hash()
+}
+
+/// What a key is the hash of. It is long enough for what is usual to need no memory of its own.
+struct Key(SmallVec<[u8; 512]>);
+
+impl Key {
+    fn new() -> Self {
+        Self(SmallVec::new())
+    }
+
+    fn text(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        if bytes.len() > LONGEST_IN_KEY {
+            self.0.push(u8::MAX);
+            self.0.extend_from_slice(&murmur3_x64_128(bytes, 0).to_le_bytes());
+        } else {
+            self.0.push(bytes.len() as u8);
+            self.0.extend_from_slice(bytes);
+        }
+    }
+
+    /// The ids, of which neither order nor spelling as a number matters.
+    fn user(&mut self, user: &UserView<'_>) {
+        self.text(user.standard(StandardField::UserId).unwrap_or_default());
+        let ids = user.attributes(AttributeMap::CustomIds);
+        if ids.len() == 0 {
+            return;
+        }
+        let mut scratch = Scratch::new();
+        let sum = ids.fold(0u128, |sum, (name, value)| {
+            let mut id = Self::new();
+            id.text(name);
+            id.text(value.text(&mut scratch).unwrap_or_default());
+            sum.wrapping_add(id.hash())
+        });
+        self.0.extend_from_slice(&sum.to_le_bytes());
+    }
+
+    fn hash(&self) -> u128 {
+        murmur3_x64_128(&self.0, 0)
+    }
+}

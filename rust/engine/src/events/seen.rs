@@ -1,0 +1,68 @@
+//! What was seen within a window of time.
+
+use hashbrown::HashTable;
+use std::collections::VecDeque;
+
+/// Keys that were seen within a window of time: at most so many, of which the oldest go first.
+///
+/// A key counts from when it was first seen, so that what goes on for longer than the window is seen anew
+/// once per window.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    keys: HashTable<Entry>,
+    /// The same keys, oldest first.
+    order: VecDeque<u128>,
+    window_ms: u64,
+    max_keys: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: u128,
+    since: u64,
+}
+
+/// Keys are hashes already.
+fn hash(key: u128) -> u64 {
+    key as u64
+}
+
+fn is_over(since: u64, now: u64, window_ms: u64) -> bool {
+    now.saturating_sub(since) >= window_ms
+}
+
+impl Seen {
+    pub(crate) fn new(window_ms: u64, max_keys: usize) -> Self {
+        Self { keys: HashTable::new(), order: VecDeque::new(), window_ms, max_keys: max_keys.max(1) }
+    }
+
+    /// True if the key was not seen within the window that ends at `now`, in ms of a clock that does not go
+    /// back. From here on it is.
+    #[inline]
+    pub(crate) fn is_new(&mut self, key: u128, now: u64) -> bool {
+        match self.keys.find(hash(key), |entry| entry.key == key) {
+            Some(entry) if !is_over(entry.since, now, self.window_ms) => false,
+            _ => {
+                self.insert(key, now);
+                true
+            }
+        }
+    }
+
+    #[cold]
+    fn insert(&mut self, key: u128, now: u64) {
+        while let Some(&oldest) = self.order.front() {
+            let Ok(entry) = self.keys.find_entry(hash(oldest), |entry| entry.key == oldest) else {
+                self.order.pop_front();
+                continue;
+            };
+            if self.order.len() < self.max_keys && !is_over(entry.get().since, now, self.window_ms) {
+                break;
+            }
+            entry.remove();
+            self.order.pop_front();
+        }
+        self.keys.insert_unique(hash(key), Entry { key, since: now }, |entry| hash(entry.key));
+        self.order.push_back(key);
+    }
+}

@@ -1,0 +1,26 @@
+//! The clocks a check looks at.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since the epoch.
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// Milliseconds of a clock that does not go back. Some milliseconds late, because every check reads it and
+/// the exact clock takes as long as all else an exposure costs.
+#[cfg(target_os = "linux")]
+pub(crate) fn steady_ms() -> u64 {
+    use rustix::time::{ClockId, clock_gettime};
+    let now = clock_gettime(ClockId::MonotonicCoarse);
+    now.tv_sec.cast_unsigned() * 1000 + now.tv_nsec.cast_unsigned() / 1_000_000
+}
+
+/// Milliseconds of a clock that does not go back.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn steady_ms() -> u64 {
+    use std::sync::LazyLock;
+    use std::time::Instant;
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_millis() as u64
+}
