@@ -1,0 +1,248 @@
+"""What left the log and has not arrived: batches in memory and in the spool.
+
+In: a log, and what came of sending a batch. Out: the batch to send next, and counts of all events.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from statsig_fastly.errors import described
+from statsig_fastly.event_batches import Batch, encoded, halves
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping
+
+    from statsig_fastly.event_batches import EventLog
+    from statsig_fastly.event_stats import DeliverySettings
+    from statsig_fastly.spool import Claim, Spool
+
+__all__ = ["Backlog", "Tally"]
+
+_log = logging.getLogger("statsig_fastly")
+
+Fate = Literal["sent", "dropped_refused", "dropped_too_large"]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Events by what became of them; the fields are those of `EventStats`."""
+
+    sent: int = 0
+    sent_for_others: int = 0
+    dropped_overflow: int = 0
+    dropped_refused: int = 0
+    dropped_too_large: int = 0
+    dropped_at_exit: int = 0
+    dropped_for_others: int = 0
+
+    def add(self, fate: Fate, count: int) -> None:
+        """Counts so many events more."""
+        setattr(self, fate, getattr(self, fate) + count)
+
+
+class Backlog:
+    """Batches between the log and the collector. Every batch is in exactly one place, and counted there.
+
+    Who sends has the turn (see `EventDelivery`); only `give_up` may be called while another thread has it.
+
+    Args:
+        log: Where batches come from.
+        settings: Sizes and limits.
+        spool: Where batches are kept that failed; None keeps them in memory.
+        clock: Seconds of a clock that only moves forward.
+        wall: Seconds since the epoch.
+
+    Attributes:
+        lock: Held while counts change; never while something is sent or written.
+        tally: What became of events.
+        waiting_since: When the oldest event in the log was noticed, on the clock; None if there is none.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        settings: DeliverySettings,
+        spool: Spool | None,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self._log = log
+        self._settings = settings
+        self._spool = spool
+        self._clock = clock
+        self._wall = wall
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.lock = threading.RLock()
+        self.tally = Tally()
+        self.waiting_since: float | None = None
+        self._held: list[Batch] = []
+        self._spool_failed = False
+
+    def forked(self) -> None:
+        """In a forked child: everything there is, is the parent's."""
+        self._start_over()
+        if self._spool is not None:
+            self._spool.forked()
+
+    @property
+    def held(self) -> int:
+        """Events in memory that left the log."""
+        with self.lock:
+            return sum(batch.count for batch in self._held)
+
+    @property
+    def spooled(self) -> int:
+        """Events of this process in the spool."""
+        return 0 if self._spool is None else self._spool.own_events
+
+    def fresh(self, metadata: Mapping[str, object]) -> Batch | None:
+        """The oldest events of the log as a batch, or None if none wait."""
+        with self.lock:
+            # In this order: an event that comes in between sets the time anew.
+            since, self.waiting_since = self.waiting_since, None
+            events = self._log.take(self._settings.batch_size)
+            if events is None:
+                return None
+            if len(self._log) and self.waiting_since is None:
+                self.waiting_since = self._clock() if since is None else since
+            batch = Batch(b"", len(events), int(self._wall() * 1000))
+            self._held.append(batch)
+        try:
+            batch.body = encoded(events, metadata, compress=self._settings.compress)
+        except Exception as error:  # whatever it is, the batch cannot stay  # noqa: BLE001
+            _log.warning("%d events cannot be encoded and are lost: %s", batch.count, described(error))
+            self.remove(batch, "dropped_refused")
+            return None
+        return batch
+
+    def oldest(self, tried: Container[object], *, with_demoted: bool) -> Batch | None:
+        """The oldest batch to try again: the spool's before those in memory.
+
+        Args:
+            tried: Batches, and names of files, to pass over.
+            with_demoted: False leaves out batches that failed again and again.
+        """
+        if self._spool is not None:
+            claim = self._spool.claim(tried, with_demoted=with_demoted)
+            if claim is not None:
+                return claim.batch
+        with self.lock:
+            for batch in self._held:
+                if batch not in tried and (with_demoted or not batch.demoted):
+                    return batch
+        return None
+
+    def remove(self, batch: Batch, fate: Fate) -> None:
+        """Takes a batch off: it was sent, or it never will be."""
+        with self.lock:
+            if batch.claim is not None:
+                if batch.claim.done():
+                    self.tally.add(fate, batch.count)
+                elif fate == "sent":
+                    self.tally.sent_for_others += batch.count
+                else:
+                    self.tally.dropped_for_others += batch.count
+            elif batch in self._held:
+                self._held.remove(batch)
+                self.tally.add(fate, batch.count)
+            elif batch.given_up:
+                batch.given_up = False
+                self.tally.dropped_at_exit -= batch.count
+                self.tally.add(fate, batch.count)
+            elif self._spool is not None and batch.left_as and self._spool.withdraw(batch.left_as):
+                self.tally.add(fate, batch.count)
+
+    def split(self, batch: Batch) -> bool:
+        """Puts the two halves of a batch in its place. False if it has none."""
+        parts = halves(batch)
+        if parts is None:
+            return False
+        if batch.claim is None:
+            with self.lock:
+                if batch in self._held:
+                    at = self._held.index(batch)
+                    self._held[at : at + 1] = parts
+            return True
+        self._split_file(batch, batch.claim, parts)
+        return True
+
+    def _split_file(self, batch: Batch, claim: Claim, parts: tuple[Batch, Batch]) -> None:
+        spool = claim.spool
+        own = spool.owns(claim.name)
+        names: list[str] = []
+        try:
+            # Before the whole is removed: whoever is killed in between sends twice rather than not at all.
+            names.extend(spool.put(part, own=own) for part in parts)
+        except OSError:
+            for name in names:
+                spool.withdraw(name)
+            self.set_back(batch, answered=True)
+        else:
+            claim.done()
+
+    def set_back(self, batch: Batch, *, answered: bool) -> None:
+        """Keeps a batch that failed for another try."""
+        batch.retries += 1
+        batch.failures += answered
+        if batch.claim is not None and self._spool is not None:
+            self._spool.tried(batch.claim)
+            return
+        self.store(batch)
+        self.trim()
+
+    def store(self, batch: Batch) -> bool:
+        """Moves a batch from memory to the spool. False if there is none or it cannot be written."""
+        if self._spool is None:
+            return False
+        with self.lock:
+            if batch.moving or batch not in self._held:
+                return False
+            batch.moving = True
+        try:
+            name = self._spool.put(batch)
+        except OSError as error:
+            batch.moving = False
+            if not self._spool_failed:
+                self._spool_failed = True
+                _log.warning("events stay in memory, the spool cannot be written: %s", error)
+            return False
+        with self.lock:
+            batch.moving = False
+            self._held.remove(batch)
+            batch.left_as = name
+        self._spool_failed = False
+        return True
+
+    def trim(self) -> None:
+        """Drops the oldest batches in memory if there are too many."""
+        with self.lock:
+            surplus = len(self._held) - self._settings.max_pending_batches
+            for batch in [batch for batch in self._held if not batch.moving][: max(0, surplus)]:
+                self._held.remove(batch)
+                self.tally.dropped_overflow += batch.count
+
+    def give_up(self, metadata: Mapping[str, object]) -> None:
+        """Spools what waits in the log and in memory, or counts it as lost.
+
+        A batch that is being sent meanwhile is among them; `remove` sets the counts right if it arrives.
+        """
+        while self._spool is not None and (batch := self.fresh(metadata)) is not None:
+            self.store(batch)
+        with self.lock:
+            batches = list(self._held)
+        for batch in batches:
+            if not self.store(batch):
+                with self.lock:
+                    if batch in self._held and not batch.moving:
+                        self._held.remove(batch)
+                        batch.given_up = True
+                        self.tally.dropped_at_exit += batch.count
+        with self.lock:
+            while (events := self._log.take(self._settings.batch_size)) is not None:
+                self.tally.dropped_at_exit += len(events)

@@ -1,0 +1,193 @@
+"""One log_event request: what is sent with a batch, and what the answer means.
+
+In: a `Batch`. Out: a `Verdict`. Nothing is kept and nothing is tried twice here.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from statsig_fastly.errors import described
+from statsig_fastly.event_batches import is_gzip
+from statsig_fastly.transport import Request, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from statsig_fastly.event_batches import Batch
+    from statsig_fastly.transport import Response, Transport
+
+__all__ = ["Collector", "Verdict", "event_metadata"]
+
+LONGEST_RETRY_AFTER_S = 15 * 60.0
+"""What a `Retry-After` is cut to, in seconds."""
+
+_REQUEST_TIMEOUT_S = 10.0
+_CONNECT_TIMEOUT_S = 3.0
+_ANSWER_BYTES = 64 * 1024
+
+_RETRIED = frozenset({408, 425, 429})
+_NOT_IMPLEMENTED = 501
+_TOO_LARGE = 413
+
+# Header and field of the metadata it repeats.
+_FROM_METADATA = {
+    "statsig-sdk-type": "sdkType",
+    "statsig-sdk-version": "sdkVersion",
+    "statsig-server-session-id": "sessionID",
+    "x-request-service": "service_name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a request.
+
+    Attributes:
+        kind: `accepted`; `retry` (the same may succeed later); `refused` (it never will);
+            `too_large` (its halves may).
+        reason: One line for people, without the SDK key; empty if accepted.
+        status: HTTP status, or None if there was none.
+        retry_after: Seconds the server wants to be left alone, or None if it did not say.
+    """
+
+    kind: Literal["accepted", "retry", "refused", "too_large"]
+    reason: str = ""
+    status: int | None = None
+    retry_after: float | None = None
+
+
+class Collector:
+    """Where batches are sent to."""
+
+    def __init__(self, url: str, sdk_key: str, transport: Transport, wall: Callable[[], float]) -> None:
+        self._url = url
+        self._sdk_key = sdk_key
+        self._transport = transport
+        self._wall = wall
+
+    def post(self, batch: Batch, metadata: Mapping[str, object], time_left: float | None) -> Verdict:
+        """Sends a batch once. Never raises an `Exception`.
+
+        Args:
+            batch: What to send.
+            metadata: The SDK's description of itself, as in the body.
+            time_left: Seconds the request may take, if less than usual.
+        """
+        total = _REQUEST_TIMEOUT_S if time_left is None else max(0.001, min(_REQUEST_TIMEOUT_S, time_left))
+        request = Request(
+            method="POST",
+            url=self._url,
+            headers=self._headers(batch, metadata),
+            body=batch.body,
+            connect_timeout=min(_CONNECT_TIMEOUT_S, total),
+            read_timeout=total,
+            total_timeout=total,
+            max_body_bytes=_ANSWER_BYTES,
+        )
+        try:
+            response = self._transport.send(request)
+        except TransportError as error:
+            return Verdict("retry", self._safe(str(error)), error.status)
+        except Exception as error:  # a transport of the user's own may raise anything  # noqa: BLE001
+            return Verdict("retry", self._safe(described(error)))
+        return self._judge(response)
+
+    def _headers(self, batch: Batch, metadata: Mapping[str, object]) -> dict[str, str]:
+        headers = {
+            "statsig-api-key": self._sdk_key,
+            "statsig-client-time": str(int(self._wall() * 1000)),
+            "statsig-event-count": str(batch.count),
+            "statsig-retry-count": str(batch.retries),
+            "x-request-service": "unknown",
+            "content-type": "application/json",
+        }
+        for header, name in _FROM_METADATA.items():
+            if metadata.get(name) is not None:
+                headers[header] = str(metadata[name])
+        if is_gzip(batch.body):
+            headers["content-encoding"] = "gzip"
+        return headers
+
+    def _judge(self, response: Response) -> Verdict:
+        status = response.status
+        host = self._url.partition("://")[2].partition("/")[0]
+        answered = f"{host} answered {status}"
+        if status in range(200, 300):
+            trouble = _trouble_with(response.body)
+            return Verdict("retry", f"{answered} {trouble}", status) if trouble else Verdict("accepted")
+        if status == _TOO_LARGE:
+            return Verdict("too_large", answered, status)
+        if status in _RETRIED or (status in range(500, 600) and status != _NOT_IMPLEMENTED):
+            return Verdict("retry", answered, status, retry_after(response.headers, self._wall()))
+        return Verdict("refused", answered, status)
+
+    def _safe(self, text: str) -> str:
+        return text.replace(self._sdk_key, "<sdk key>")
+
+
+def _trouble_with(body: bytes) -> str:
+    """Why the body of a 2xx answer is no confirmation; empty if it is one."""
+    import json
+
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return "without JSON"
+    if not isinstance(answer, dict):
+        return "without a JSON object"
+    return "with success: false" if answer.get("success") is False else ""
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that `Retry-After` asks for, at most 15 minutes; None if it is absent or makes no sense.
+
+    Args:
+        headers: Header fields, names in lower case.
+        now: Seconds since the epoch, for an answer without a `Date`.
+    """
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text)
+    else:
+        at = _date(text)
+        if at is None:
+            return None
+        # The server's own clock, where it tells it: this machine's may be wrong.
+        sent = _date(headers.get("date", ""))
+        seconds = at - (now if sent is None else sent)
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
+
+
+def _date(text: str) -> float | None:
+    if not text:
+        return None
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+
+
+def event_metadata(session_id: str, service_name: str | None = None) -> dict[str, str]:
+    """What an SDK says about itself in every log_event request, under the official field names."""
+    import platform
+
+    from statsig_fastly._native import __version__
+
+    metadata = {
+        "sdkType": "statsig-fastly-python",
+        "sdkVersion": __version__,
+        "sessionID": session_id,
+        "os": {"darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform),
+        "arch": {"amd64": "x86_64", "arm64": "aarch64"}.get(
+            platform.machine().lower(), platform.machine().lower()
+        ),
+        "languageVersion": sys.version,
+    }
+    if service_name is not None:
+        metadata["service_name"] = service_name
+    return metadata

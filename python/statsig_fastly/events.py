@@ -1,0 +1,415 @@
+"""Delivery of events: when to send, when to try again, and when to give up.
+
+In: a native log in which events wait. Out: requests to the collector, files in the spool, and counts that
+account for every event.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from statsig_fastly import lifecycle
+from statsig_fastly.event_backlog import Backlog
+from statsig_fastly.event_backoff import Backoff
+from statsig_fastly.event_reports import Reports
+from statsig_fastly.event_requests import Collector
+from statsig_fastly.event_stats import DeliverySettings, EventStats, FlushResult
+from statsig_fastly.event_thread import EventThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from statsig_fastly.event_batches import Batch, EventLog
+    from statsig_fastly.spool import Spool
+    from statsig_fastly.transport import Transport
+
+__all__ = ["DeliverySettings", "EventDelivery", "EventStats", "FlushResult"]
+
+# What shutting down keeps of its time for writing to the spool, at most.
+_SPOOLING_S = 0.25
+
+
+class EventDelivery:
+    """Sends what waits in a log: when a batch is full, when it has waited long enough, and when asked to.
+
+    Everything is sent by one background thread, which starts with the first event. A batch that arrives is
+    confirmed by the collector's answer; one whose answer is lost is sent again, so that it may arrive twice.
+
+    Args:
+        log: Where events wait; its `on_waiting` is to be given `notify`.
+        settings: Where, when and how much.
+        transport: What carries the requests.
+        clock: Seconds of a clock that only moves forward.
+        wall: Seconds since the epoch.
+        random: Numbers from 0 to 1 for the jitter of retries; None for `random.random`.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        settings: DeliverySettings,
+        transport: Transport,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        random: Callable[[], float] | None = None,
+    ) -> None:
+        self._log = log
+        self._settings = settings
+        self._clock = clock
+        self._wall = wall
+        self._random = random
+        self._interval = settings.flush_interval_ms / 1000
+        self._collector = Collector(settings.url, settings.sdk_key, transport, wall)
+        self._spool: Spool | None = None
+        if settings.spool_dir is not None:
+            from statsig_fastly.spool import Spool, key_digest
+
+            digest = key_digest(settings.sdk_key)
+            self._spool = Spool(settings.spool_dir, digest, settings.spool_max_bytes)
+        self._backlog = Backlog(log, settings, self._spool, clock, wall)
+        self._closed = False
+        self._start_over()
+        lifecycle.register(self)
+
+    def _start_over(self) -> None:
+        self._backoff = Backoff(self._clock, self._random)
+        self._thread = EventThread(self.step, self._thread_died)
+        self._turn = threading.Lock()  # whoever sends has it
+        self._sender: int | None = None
+        self._changed = threading.Condition(threading.RLock())
+        self._asked = self._answered = 0  # flushes
+        self._requests = self._failed_requests = 0
+        self._last_error: str | None = None
+        self._last_sent_at: float | None = None
+        self._reports = Reports()
+        self._spool_waits = False
+
+    def __repr__(self) -> str:
+        return f"EventDelivery({self._settings.url!r}, waiting={len(self._log)}, held={self._backlog.held})"
+
+    @property
+    def exit_timeout(self) -> float:
+        """Seconds the end of the process may take for this delivery."""
+        return self._settings.exit_timeout_ms / 1000
+
+    @property
+    def flush_due(self) -> bool:
+        """True if a batch is full, the oldest event has waited long enough, or a retry may be made."""
+        now = self._clock()
+        if self._backlog.held:
+            return now >= self._backoff.until
+        return self._is_due(len(self._log), now)
+
+    def notify(self, full: bool) -> None:  # noqa: ARG002 - the length of the log says so as well
+        """Told by the log, in whatever thread records, that events wait. Never waits and never raises."""
+        try:
+            if self._backlog.waiting_since is None:
+                self._backlog.waiting_since = self._clock()
+            lifecycle.watch_child()
+            if self._closed:
+                lifecycle.hold(self)
+            else:
+                self._thread.signal()
+        except Exception:  # noqa: BLE001, S110 - a check must not fail for this; a flush or the exit will do
+            pass
+
+    def resume(self) -> None:
+        """Starts the thread if the spool holds batches, of earlier processes for example."""
+        if self._spool is not None and not self._spool.is_empty():
+            self._thread.signal()
+
+    def flush(self, timeout: float | None) -> FlushResult:
+        """Has everything tried once, now, unless the server asked to be left alone.
+
+        Args:
+            timeout: Seconds to wait for that; None for as long as it takes. What is not done by then goes on
+                in the background.
+        """
+        before = self._so_far()
+        self._deliver(timeout)
+        if self._closed and not self._waiting():
+            lifecycle.let_go(self)
+        return self._result(before)
+
+    def shutdown(self, timeout: float) -> FlushResult:
+        """Sends what waits, trying again within the time, and then spools it or counts it as lost.
+
+        Events recorded later are delivered by another `flush` or `shutdown`, or when the process ends.
+
+        Args:
+            timeout: Seconds this may take.
+        """
+        before = self._so_far()
+        self._closed = True
+        reserve = 0.0 if self._spool is None else min(_SPOOLING_S, timeout / 4)
+        end = time.monotonic() + max(0.0, timeout - reserve)
+        try:
+            while True:
+                self._deliver(end - time.monotonic())
+                if not self._waiting():
+                    break
+                pause = max(0.0, self._backoff.until - self._clock())
+                if time.monotonic() + pause >= end:
+                    break
+                threading.Event().wait(pause)
+        finally:
+            with self._changed:
+                self._answered = self._asked
+                self._changed.notify_all()
+            self._backlog.give_up(self._metadata("shutdown"))
+            self._thread.stop()
+            lifecycle.let_go(self)
+            self._reports.lost(self._overflowed(), self._clock(), at_once=True)
+        return self._result(before)
+
+    def stats(self) -> EventStats:
+        """What became of all events so far."""
+        with self._backlog.lock:
+            counts, tally, spool = self._log.counts, self._backlog.tally, self._spool
+            spooled = self._backlog.spooled
+            return EventStats(
+                recorded=counts["recorded"],
+                deduplicated=counts["deduplicated"],
+                sampled_out=counts["sampled_out"],
+                sent=tally.sent,
+                pending=len(self._log) + self._backlog.held + spooled,
+                spooled=spooled,
+                dropped_overflow=counts["overflowed"] + tally.dropped_overflow,
+                dropped_refused=tally.dropped_refused,
+                dropped_too_large=tally.dropped_too_large,
+                dropped_at_exit=tally.dropped_at_exit,
+                dropped_spool_full=0 if spool is None else spool.dropped_for_space.own,
+                dropped_unreadable=0 if spool is None else spool.dropped_unreadable.own,
+                sent_for_others=tally.sent_for_others,
+                dropped_for_others=tally.dropped_for_others
+                + (0 if spool is None else spool.dropped_for_space.others + spool.dropped_unreadable.others),
+                taken_by_others=0 if spool is None else spool.taken_by_others,
+                requests=self._requests,
+                failed_requests=self._failed_requests,
+                last_error=self._last_error,
+                last_sent_at=self._last_sent_at,
+            )
+
+    def forked(self) -> None:
+        """In a forked child: forgets what the parent will send, and the parent's locks and thread."""
+        self._log.clear()
+        self._backlog.forked()
+        self._start_over()
+
+    def step(self) -> float | None:
+        """Does what is due, in this thread. Returns seconds until something is, or None if nothing waits."""
+        with self._turn:
+            self._sender = threading.get_ident()
+            try:
+                return self._step()
+            finally:
+                self._sender = None
+
+    def _waiting(self) -> bool:
+        """True if events wait that the end of the process would lose."""
+        return len(self._log) > 0 or self._backlog.held > 0
+
+    # Asking the thread
+
+    def _deliver(self, timeout: float | None) -> None:
+        """Has everything tried once, by the thread if there can be one, and waits for that."""
+        lifecycle.watch_child()
+        if threading.get_ident() == self._sender or self._thread.is_current():
+            return  # called back while sending: waiting for it would take for ever
+        if not self._waiting() and (self._closed or self._spool is None or self._spool.is_empty()):
+            return
+        with self._changed:
+            self._asked += 1
+            goal = self._asked
+        end = None if timeout is None else time.monotonic() + timeout
+        if not self._thread.signal():
+            self._deliver_here(end)
+            return
+        with self._changed:
+            while self._answered < goal:
+                left = None if end is None else end - time.monotonic()
+                if left is not None and left <= 0:
+                    return
+                self._changed.wait(left if left is None else min(left, threading.TIMEOUT_MAX))
+
+    def _deliver_here(self, end: float | None) -> None:
+        left = -1.0 if end is None else max(0.0, min(end - time.monotonic(), threading.TIMEOUT_MAX))
+        if not self._turn.acquire(timeout=left):
+            return
+        self._sender = threading.get_ident()
+        try:
+            self._answer_flushes(end)
+        finally:
+            self._sender = None
+            self._turn.release()
+
+    def _answer_flushes(self, end: float | None) -> None:
+        asked = self._asked
+        try:
+            self._round(everything=True, end=end)
+        finally:
+            with self._changed:
+                self._answered = max(self._answered, asked)
+                self._changed.notify_all()
+
+    def _thread_died(self) -> None:
+        with self._changed:
+            self._answered = self._asked
+            self._changed.notify_all()
+
+    # Sending; whoever does has the turn
+
+    def _step(self) -> float | None:
+        if self._answered < self._asked:
+            self._answer_flushes(None)
+        if self._closed:
+            return 0.0 if self._answered < self._asked else None
+        if self._clock() >= self._backoff.until:
+            self._round(everything=False)
+        if self._clock() < self._backoff.until:
+            self._set_aside()
+        self._reports.lost(self._overflowed(), self._clock(), at_once=False)
+        return self._next_due()
+
+    def _round(self, *, everything: bool, end: float | None = None) -> None:
+        """Sends what is due, or everything; each batch once, and the oldest first."""
+        tried: set[object] = set()
+        fresh = self._fresh(everything)
+        picks: tuple[Callable[[], Batch | None], ...] = (
+            lambda: self._backlog.oldest(tried, with_demoted=False),
+            lambda: next(fresh, None),
+            lambda: self._backlog.oldest(tried, with_demoted=True),
+        )
+        self._spool_waits = self._spool is not None
+        failed = self._failed_requests
+        for pick in picks:
+            while True:
+                if not self._may_send(everything, end):
+                    return
+                batch = pick()
+                if batch is None:
+                    break
+                tried.add(batch if batch.claim is None else batch.claim.name)
+                if not self._attempt(batch, end):
+                    return
+        self._spool_waits = self._spool_waits and self._failed_requests > failed
+
+    def _may_send(self, everything: bool, end: float | None) -> bool:
+        if end is not None and time.monotonic() >= end:
+            return False
+        if not everything:
+            return self._clock() >= self._backoff.until
+        # Whoever shuts down answers for the flush when the time is over.
+        return self._answered < self._asked and self._clock() >= self._backoff.asked_until
+
+    def _fresh(self, everything: bool) -> Iterator[Batch]:
+        size, left = self._settings.batch_size, len(self._log)
+        all_of_it = everything or self._is_overdue(left, self._clock())
+        while (left > 0) if all_of_it else (len(self._log) >= size):
+            kind = "limit" if len(self._log) >= size else "scheduled:max_time"
+            if everything:
+                kind = "shutdown" if self._closed else "manual"
+            batch = self._backlog.fresh(self._metadata(kind))
+            if batch is None:
+                return
+            left -= batch.count
+            yield batch
+
+    def _set_aside(self) -> None:
+        """While nothing can be sent: packs what the log should not hold any longer."""
+        while True:
+            waiting = len(self._log)
+            full = waiting >= self._settings.batch_size
+            if not full and (self._spool is None or not self._is_overdue(waiting, self._clock())):
+                return
+            kind = "scheduled:full_batch" if full else "scheduled:max_time"
+            batch = self._backlog.fresh(self._metadata(kind))
+            if batch is None:
+                return
+            self._spool_waits |= self._backlog.store(batch)
+            self._backlog.trim()
+
+    def _is_overdue(self, waiting: int, now: float) -> bool:
+        since = self._backlog.waiting_since
+        return waiting > 0 and since is not None and now >= since + self._interval
+
+    def _is_due(self, waiting: int, now: float) -> bool:
+        return waiting >= self._settings.batch_size or self._is_overdue(waiting, now)
+
+    def _next_due(self) -> float | None:
+        now, waiting, blocked = self._clock(), len(self._log), self._backoff.until
+        due: list[float] = []
+        if self._backlog.held or self._spool_waits:
+            due.append(blocked)
+        elif self._backlog.spooled:
+            due.append(now + self._interval)  # another process has claimed them: did it succeed?
+        if waiting:
+            since = self._backlog.waiting_since
+            if since is None:
+                since = self._backlog.waiting_since = now
+            at = since + self._interval
+            due.append(max(at, blocked) if self._spool is None else at)
+        if waiting >= self._settings.batch_size or self._answered < self._asked:
+            due.append(now)
+        report = self._reports.lost_due(self._overflowed())
+        if report is not None:
+            due.append(report)
+        return max(0.0, min(due) - now) if due else None
+
+    def _attempt(self, batch: Batch, end: float | None) -> bool:
+        """Sends a batch and does what the answer asks for. False if others would fare no better now."""
+        left = None if end is None else end - time.monotonic()
+        try:
+            verdict = self._collector.post(batch, self._metadata(""), left)
+        except BaseException:
+            if batch.claim is not None:
+                batch.claim.release()
+            raise
+        self._requests += 1
+        if verdict.kind == "accepted":
+            self._last_sent_at = self._wall()
+            self._backoff.succeeded()
+            self._reports.accepted()
+            self._backlog.remove(batch, "sent")
+            return True
+        self._failed_requests += 1
+        self._last_error = verdict.reason
+        if verdict.kind == "retry":
+            self._backoff.failed(verdict.retry_after)
+            self._reports.failed(verdict)
+            self._backlog.set_back(batch, answered=verdict.status is not None)
+            return verdict.status is not None
+        if verdict.kind == "refused":
+            self._reports.refused(verdict, batch.count)
+            self._backlog.remove(batch, "dropped_refused")
+        elif not self._backlog.split(batch):
+            self._reports.too_large(verdict)
+            self._backlog.remove(batch, "dropped_too_large")
+        return True
+
+    def _metadata(self, flush_type: str) -> dict[str, object]:
+        given = self._settings.metadata
+        return {
+            **(given if isinstance(given, Mapping) else given(flush_type)),
+            "flushingIntervalMs": int(self._backoff.seconds * 1000),
+            "batchSize": self._settings.batch_size,
+            "maxPendingBatches": self._settings.max_pending_batches,
+            "flushType": flush_type,
+        }
+
+    # Accounts
+
+    def _so_far(self) -> tuple[int, int]:
+        stats = self.stats()
+        return stats.sent, stats.dropped
+
+    def _result(self, before: tuple[int, int]) -> FlushResult:
+        stats = self.stats()
+        return FlushResult(stats.sent - before[0], stats.pending, stats.dropped - before[1])
+
+    def _overflowed(self) -> int:
+        return self._log.counts["overflowed"] + self._backlog.tally.dropped_overflow

@@ -1,0 +1,97 @@
+"""What happens to event deliveries when the process forks or ends."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import time
+import weakref
+from typing import Protocol
+
+__all__ = ["Delivery", "at_exit", "hold", "let_go", "register", "watch_child"]
+
+_log = logging.getLogger("statsig_fastly")
+
+
+class Delivery(Protocol):
+    """What is told."""
+
+    @property
+    def exit_timeout(self) -> float:
+        """Seconds it may take at exit."""
+
+    def flush(self, timeout: float | None) -> object:
+        """Sends what waits; with 0 it only begins to."""
+
+    def shutdown(self, timeout: float) -> object:
+        """Sends what waits within the time, and accounts for the rest."""
+
+    def forked(self) -> None:
+        """Forgets what is the parent's."""
+
+
+_live: weakref.WeakSet[Delivery] = weakref.WeakSet()
+# Those that were shut down and have events again: nothing else may keep them alive until the exit.
+_held: set[Delivery] = set()
+_hooked: list[bool] = []
+_watched: list[int] = []  # the multiprocessing child whose end is watched
+
+
+def register(delivery: Delivery) -> None:
+    """Has `delivery` told about forks and the end of the process, for as long as it lives."""
+    _live.add(delivery)
+    if not _hooked:
+        _hooked.append(True)
+        atexit.register(at_exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_in_child)
+
+
+def hold(delivery: Delivery) -> None:
+    """Keeps `delivery` alive until it is let go or the process ends."""
+    _held.add(delivery)
+
+
+def let_go(delivery: Delivery) -> None:
+    """Takes back `hold`."""
+    _held.discard(delivery)
+
+
+def watch_child() -> None:
+    """In a multiprocessing child, where exit handlers are not run: has its end noticed all the same."""
+    if _watched == [os.getpid()]:
+        return
+    # Whoever is such a child has these imported; nobody else has to.
+    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if process is None or util is None or process.parent_process() is None:
+        return
+    _watched[:] = [os.getpid()]
+    util.Finalize(None, at_exit, exitpriority=-100)
+
+
+def at_exit() -> None:
+    """Delivers what waits, all at the same time, and accounts for what cannot be within the time."""
+    deliveries = sorted(_live, key=lambda delivery: delivery.exit_timeout)
+    started = time.monotonic()
+    for delivery in deliveries:
+        _try(delivery, 0.0, begin=True)
+    for delivery in deliveries:
+        _try(delivery, started + delivery.exit_timeout - time.monotonic(), begin=False)
+
+
+def _try(delivery: Delivery, timeout: float, *, begin: bool) -> None:
+    try:
+        if begin:
+            delivery.flush(0.0)
+        else:
+            delivery.shutdown(max(0.0, timeout))
+    except Exception:  # one that fails must not cost the others their events  # noqa: BLE001
+        _log.warning("delivering events at exit failed", exc_info=True)
+
+
+def _in_child() -> None:
+    _held.clear()
+    for delivery in list(_live):
+        delivery.forked()
