@@ -56,7 +56,7 @@ def our_engine(
         environment=environment,
         global_custom_fields=dict(global_custom_fields) if global_custom_fields else None,
         persistent_storage=persistent_storage,
-        **more,
+        **{"disable_all_logging": True, **more},
     )
     return Statsig("secret-key", options)
 

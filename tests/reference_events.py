@@ -6,15 +6,12 @@ parameters that are not explicit show them. So this instance logs, to a server o
 
 from __future__ import annotations
 
-import gzip
-import http.server
-import json
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from statsig_python_core import Statsig, StatsigOptions, StatsigUser
 
+from event_sink import EventSink
 from reference import NEVER_MS, PayloadStore, reference_user
 
 if TYPE_CHECKING:
@@ -32,31 +29,6 @@ __all__ = ["ReferenceEvents"]
 _END: Final = "end of check "
 
 
-class _Collector(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
-        self.server.events += json.loads(body)["events"]
-        answer = b'{"success":true}'
-        self.send_response(202)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - name of the base class
-        """Keeps the output of the tests clean."""
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Collector)
-        self.events: list[dict[str, Any]] = []
-
-
 class ReferenceEvents:
     """One instance of the official core that logs to loopback. A context manager.
 
@@ -72,17 +44,13 @@ class ReferenceEvents:
         environment: str | None = None,
         global_custom_fields: Mapping[str, Any] | None = None,
     ) -> None:
-        self._server = _Server()
-        # The interval is how long closing takes.
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        base = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._sink = EventSink()
         self._core = Statsig(
             f"secret-{uuid.uuid4().hex}",
             StatsigOptions(
                 data_store=PayloadStore(payload.decode()),
-                log_event_url=f"{base}/v1/log_event",
-                specs_url=f"{base}/v2/download_config_specs",
+                log_event_url=self._sink.url,
+                specs_url=f"{self._sink.base}/v2/download_config_specs",
                 disable_disk_access=True,
                 disable_country_lookup=True,
                 environment=environment,
@@ -125,8 +93,7 @@ class ReferenceEvents:
         self._core.flush_events().wait()
         found: list[Secondary | None] = []
         current: Secondary | None = None
-        events, self._server.events = self._server.events, []
-        for event in events:
+        for event in self._sink.take():
             metadata = event.get("metadata") or {}
             if metadata.get("isExplicitParameter") == "false":
                 exposures = event["secondaryExposures"] or ()
@@ -140,6 +107,4 @@ class ReferenceEvents:
     def close(self) -> None:
         """Stops the core and the server."""
         self._core.shutdown().wait()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._sink.close()

@@ -85,7 +85,8 @@ def test_every_answer_comes_from_one_ruleset() -> None:
 
 def test_reloading_keeps_nothing_of_the_old_rulesets() -> None:
     adapter = MemoryAdapter(payload())
-    statsig = Statsig("secret-key", StatsigOptions(data_adapter=adapter))
+    # Events that wait keep the ruleset they were made with.
+    statsig = Statsig("secret-key", StatsigOptions(data_adapter=adapter, disable_all_logging=True))
     assert statsig.initialize().wait(PATIENCE)
 
     def reload(first: int, count: int) -> None:
@@ -128,6 +129,9 @@ import threading
 from small_project import TIME, payload
 from statsig_fastly import MemoryAdapter, Payload, Statsig, StatsigOptions
 
+def options(adapter):
+    return StatsigOptions(data_adapter=adapter, disable_all_logging=True)
+
 class Newer:
     name = "Newer"
     time = TIME
@@ -150,20 +154,20 @@ class Silent(Newer):
         threading.Event().wait()
 """
 ENDS = {
-    "not started": "statsig = Statsig('secret-key', StatsigOptions(data_adapter=Newer()))",
+    "not started": "statsig = Statsig('secret-key', options(Newer()))",
     "started": """
-statsig = Statsig('secret-key', StatsigOptions(data_adapter=Newer()))
+statsig = Statsig('secret-key', options(Newer()))
 assert statsig.initialize().result(30).init_success
 assert statsig.check_gate('u-1', 'on')
 kept = statsig.get_layer('u-1', 'page'), statsig.get_dynamic_config('u-1', 'every_type').value
 """,
     "starting": """
-statsig = Statsig('secret-key', StatsigOptions(data_adapter=Silent()))
+statsig = Statsig('secret-key', options(Silent()))
 start = statsig.initialize()
 assert Silent.asked.wait(30)
 """,
     "loading": """
-statsig = Statsig('secret-key', StatsigOptions(data_adapter=Newer()))
+statsig = Statsig('secret-key', options(Newer()))
 
 def for_ever():
     while True:
@@ -176,13 +180,13 @@ assert Newer.loading.wait(30)
 """,
     "in a cycle": """
 adapter = Newer()
-adapter.statsig = statsig = Statsig('secret-key', StatsigOptions(data_adapter=adapter))
+adapter.statsig = statsig = Statsig('secret-key', options(adapter))
 assert statsig.initialize().result(30).init_success
 adapter.results = [statsig.get_layer('u-1', 'page')]
 """,
     "after an exit": """
 import atexit
-statsig = Statsig('secret-key', StatsigOptions(data_adapter=Newer()))
+statsig = Statsig('secret-key', options(Newer()))
 assert statsig.initialize().result(30).init_success
 atexit.register(lambda: statsig.check_gate('u-1', 'on') or 1 / 0)
 """,

@@ -30,7 +30,7 @@ from statsig_fastly._native import (
     __version__,
 )
 from statsig_fastly.adapters import Payload, SpecAdapter
-from statsig_fastly.client import FailureDetails, InitializeDetails, Statsig, SyncDetails
+from statsig_fastly.client import FailureDetails, InitializeDetails, Stats, Statsig, SyncDetails
 from statsig_fastly.completion import Completion
 from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError
 from statsig_fastly.options import StatsigOptions
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
     from statsig_fastly.adapters.memory import MemoryAdapter
+    from statsig_fastly.events import EventStats, FlushResult
     from statsig_fastly.explain import CheckTrace, ConditionTrace, Explanation, RuleTrace
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "DynamicConfig",
     "DynamicConfigEvaluationOptions",
     "EvaluationDetails",
+    "EventStats",
     "Experiment",
     "ExperimentEvaluationOptions",
     "ExperimentGroup",
@@ -60,6 +62,7 @@ __all__ = [
     "FastlyTomlAdapter",
     "FeatureGate",
     "FeatureGateEvaluationOptions",
+    "FlushResult",
     "InitializeDetails",
     "Layer",
     "LayerEvaluationOptions",
@@ -71,6 +74,7 @@ __all__ = [
     "PersistentStorage",
     "RuleTrace",
     "SpecAdapter",
+    "Stats",
     "Statsig",
     "StatsigFastlyError",
     "StatsigOptions",
@@ -85,9 +89,11 @@ __all__ = [
 _LATER = {
     "CheckTrace": "statsig_fastly.explain",
     "ConditionTrace": "statsig_fastly.explain",
+    "EventStats": "statsig_fastly.events",
     "Explanation": "statsig_fastly.explain",
     "FastlyDataAdapter": "statsig_fastly.adapters.fastly_kv",
     "FastlyTomlAdapter": "statsig_fastly.adapters.fastly_toml",
+    "FlushResult": "statsig_fastly.events",
     "MemoryAdapter": "statsig_fastly.adapters.memory",
     "RuleTrace": "statsig_fastly.explain",
 }

@@ -543,7 +543,7 @@ class Evaluator:
         """Exposes an experiment without asking for it, as `manually_log_gate_exposure` does a gate."""
 
     def manually_log_layer_parameter_exposure(self, user: _User, name: str, param_name: str) -> None:
-        """Exposes a parameter of a layer without reading it. Does nothing where there is no such parameter."""
+        """Exposes a parameter of a layer without reading it, if there is such a parameter."""
 
     def log_event(
         self,
@@ -735,9 +735,10 @@ class EventLog:
 
     def __new__(cls, *, batch_size: int, capacity: int, dedupe_ms: int, dedupe_keys: int) -> Self: ...
     def on_waiting(self, notify: Callable[[bool], object] | None) -> None:
-        """Sets who is told, with False when the log stops being empty, with True when a batch has come together.
+        """Sets who is told that events wait.
 
-        The call is made in the thread that records. What it raises is reported, and goes no further.
+        It is called with False when the log stops being empty, and with True when a batch has come together,
+        in the thread that records. What it raises is reported, and goes no further.
         """
 
     def take(self, limit: int) -> EventBatch | None:
@@ -753,8 +754,11 @@ class EventLog:
     def __len__(self) -> int: ...
     @property
     def counts(self) -> dict[str, int]:
-        """So far: `recorded` events, of which `overflowed` were dropped because too many waited, and exposures
-        that were no events: `deduplicated` and `sampled_out`."""
+        """What became of events so far.
+
+        `recorded` events, of which `overflowed` were dropped because too many waited; and exposures that were
+        no events, because they were `deduplicated` or `sampled_out`.
+        """
 
 @final
 class EventBatch:

@@ -302,8 +302,8 @@ class Statsig(LocalOverrides):
         """Sends the events that wait, and stops. Checks go on working with the ruleset in use.
 
         Returns at once. What could not be sent in time is kept in `StatsigOptions.spool_dir`, or else counted
-        as dropped. Further calls return the same completion. Events recorded later are sent by `flush`, or when
-        the process ends.
+        as dropped. Further calls return the same completion. Events recorded later are sent by `flush`, or
+        when the process ends.
 
         Args:
             timeout: For how long to try, in seconds.

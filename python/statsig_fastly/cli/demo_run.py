@@ -98,7 +98,9 @@ def collect(
         step("publish", Traffic(("POST", "PUT"), len(body)))
 
         adapter = FastlyDataAdapter(_STORE, _KEY, token=store.token, api=store.url, transport=wire)
-        options = StatsigOptions(data_adapter=adapter, init_timeout_ms=_WAIT_SECONDS * 1000)
+        options = StatsigOptions(
+            data_adapter=adapter, init_timeout_ms=_WAIT_SECONDS * 1000, disable_all_logging=True
+        )
         with Statsig("secret-demo", options) as statsig:
             failure = statsig.get_initialize_details().failure_details
             step(
