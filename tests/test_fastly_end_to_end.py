@@ -171,7 +171,8 @@ import json, sys
 from statsig_fastly import FastlyDataAdapter, Statsig, StatsigOptions
 
 store, key, api = sys.argv[1:]
-with Statsig("secret-key", StatsigOptions(data_adapter=FastlyDataAdapter(store, key, api=api), disable_all_logging=True)) as statsig:
+adapter = FastlyDataAdapter(store, key, api=api)
+with Statsig("secret-key", StatsigOptions(data_adapter=adapter, disable_all_logging=True)) as statsig:
     reason = statsig.get_initialize_details().failure_details.reason
     print(json.dumps([reason, statsig.check_gate("u-1", "on")]))
 """
