@@ -40,7 +40,7 @@ fuzz: rust-toolchain ## Feed the engine made-up input for SECONDS: T is the targ
 	@cargo fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is missing: installing it takes a minute or two.'; cargo install --locked cargo-fuzz; }
 	@mkdir -p rust/fuzz/corpus/$(T)
 	RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir rust/fuzz $(T) rust/fuzz/corpus/$(T) rust/fuzz/seeds/$(T) -- \
-		-timeout=1 -rss_limit_mb=2048 -max_total_time=$(SECONDS)
+		-timeout=10 -rss_limit_mb=2048 -max_total_time=$(SECONDS)
 
 lint: rust-toolchain $(STAMP)/native $(STAMP)/test $(STAMP)/lint ## Check formatting, lints and types
 	cargo fmt --check
