@@ -126,6 +126,12 @@ impl PyEventLog {
         self.notify.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// See [`EventLog::is_new`].
+    #[inline]
+    pub(crate) fn is_new(&self, key: u128, now: u64) -> bool {
+        self.lock().is_new(key, now)
+    }
+
     /// Changes the log, and tells whoever sends that there is something to do.
     #[inline]
     pub(crate) fn change(&self, py: Python<'_>, change: impl FnOnce(&mut Log) -> Waiting<LoggedEvent>) {

@@ -87,8 +87,24 @@ impl PyEventLog {
         exposed: &Exposed<'_>,
         keep: impl Fn() -> KeptUser,
     ) {
+        let (key, now) = (exposed.key(), steady_ms());
+        if self.is_new(key, now) {
+            self.take_in(py, loaded, exposed, (key, now), keep);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_in(
+        &self,
+        py: Python<'_>,
+        loaded: &Arc<Loaded>,
+        exposed: &Exposed<'_>,
+        (key, now): (u128, u64),
+        keep: impl Fn() -> KeptUser,
+    ) {
         let keep = || (now_ms(), Some(Arc::clone(loaded)), Some(keep()));
-        self.change(py, |log| log.expose(exposed, steady_ms(), keep));
+        self.change(py, |log| log.take_in(exposed, key, now, keep));
     }
 
     #[cold]
@@ -178,16 +194,10 @@ impl PyEventLog {
         told: Told<'a, impl Iterator<Item = (&'a str, &'a str, &'a str)>>,
         keep: impl Fn() -> KeptUser,
     ) {
-        let (members, user) = (exposure_event(told), keep());
-        let mut spare = None;
-        self.change(py, |log| {
-            if log.is_new(key, steady_ms()) {
-                return log.push(Event::written(now_ms(), None, Some(user), members));
-            }
-            spare = Some(user);
-            statsig_engine::Waiting::nothing()
-        });
-        drop(spare);
+        if self.is_new(key, steady_ms()) {
+            let event = Event::written(now_ms(), None, Some(keep()), exposure_event(told));
+            self.change(py, |log| log.push(event));
+        }
     }
 
     /// Counts a check that is not exposed.

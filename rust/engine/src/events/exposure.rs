@@ -1,7 +1,6 @@
 //! Exposures: what a check tells of itself, as ids.
 
 use fastmurmur3::murmur3_x64_128;
-use smallvec::SmallVec;
 
 use super::Sampled;
 use crate::evaluation::{Evaluation, SecondaryExposure, Standing};
@@ -126,8 +125,7 @@ impl<'a> Exposed<'a> {
 
     /// Equal for exposures of the same rule of the same spec, to whomever.
     pub(crate) fn rule_key(&self) -> u128 {
-        let mut key = Key::new();
-        key.0.push(self.kind.specs() as u8);
+        let mut key = Key::new(self.kind.specs() as u8);
         key.text(self.name);
         key.text(self.ruleset.string(self.rule()));
         key.hash()
@@ -204,8 +202,7 @@ pub fn exposure_key(
     parameter: Option<&str>,
     user: &UserView<'_>,
 ) -> u128 {
-    let mut key = Key::new();
-    key.0.push(match kind {
+    let mut key = Key::new(match kind {
         CheckKind::Gate => u8::from(passes),
         CheckKind::Config | CheckKind::Experiment => 2 + u8::from(passes),
         CheckKind::Layer => 4,
@@ -219,43 +216,64 @@ pub fn exposure_key(
     key.hash()
 }
 
-/// What a key is the hash of. It is long enough for what is usual to need no memory of its own.
-struct Key(SmallVec<[u8; 512]>);
+/// What a key is the hash of: a kind, at most [`MAX_TEXTS`] texts, and the sum over the custom ids.
+struct Key {
+    bytes: [u8; Self::ROOM],
+    len: usize,
+}
+
+/// Name, rule, parameter, user id.
+const MAX_TEXTS: usize = 4;
 
 impl Key {
-    fn new() -> Self {
-        Self(SmallVec::new())
+    const ROOM: usize = 1 + MAX_TEXTS * (1 + LONGEST_IN_KEY) + size_of::<u128>();
+
+    fn new(kind: u8) -> Self {
+        let mut bytes = [0; Self::ROOM];
+        bytes[0] = kind;
+        Self { bytes, len: 1 }
     }
 
+    #[inline]
     fn text(&mut self, text: &str) {
-        let bytes = text.as_bytes();
-        if bytes.len() > LONGEST_IN_KEY {
-            self.0.push(u8::MAX);
-            self.0.extend_from_slice(&murmur3_x64_128(bytes, 0).to_le_bytes());
+        if text.len() > LONGEST_IN_KEY {
+            self.push(u8::MAX, &murmur3_x64_128(text.as_bytes(), 0).to_le_bytes());
         } else {
-            self.0.push(bytes.len() as u8);
-            self.0.extend_from_slice(bytes);
+            self.push(text.len() as u8, text.as_bytes());
         }
+    }
+
+    #[inline]
+    fn push(&mut self, tag: u8, bytes: &[u8]) {
+        self.bytes[self.len] = tag;
+        let start = self.len + 1;
+        self.len = start + bytes.len();
+        self.bytes[start..self.len].copy_from_slice(bytes);
     }
 
     /// The ids, of which neither order nor spelling as a number matters.
+    #[inline]
     fn user(&mut self, user: &UserView<'_>) {
         self.text(user.standard(StandardField::UserId).unwrap_or_default());
-        let ids = user.attributes(AttributeMap::CustomIds);
-        if ids.len() == 0 {
-            return;
+        if user.attributes(AttributeMap::CustomIds).len() > 0 {
+            self.custom_ids(user);
         }
+    }
+
+    fn custom_ids(&mut self, user: &UserView<'_>) {
         let mut scratch = Scratch::new();
-        let sum = ids.fold(0u128, |sum, (name, value)| {
-            let mut id = Self::new();
+        let sum = user.attributes(AttributeMap::CustomIds).fold(0u128, |sum, (name, value)| {
+            let mut id = Self::new(0);
             id.text(name);
             id.text(value.text(&mut scratch).unwrap_or_default());
             sum.wrapping_add(id.hash())
         });
-        self.0.extend_from_slice(&sum.to_le_bytes());
+        let start = self.len;
+        self.len += size_of::<u128>();
+        self.bytes[start..self.len].copy_from_slice(&sum.to_le_bytes());
     }
 
     fn hash(&self) -> u128 {
-        murmur3_x64_128(&self.0, 0)
+        murmur3_x64_128(&self.bytes[..self.len], 0)
     }
 }

@@ -149,24 +149,9 @@ impl<B, U> EventLog<B, U> {
         }
     }
 
-    /// Takes an exposure in, unless it repeats another or is sampled away. `now` is in ms of a clock that does
-    /// not go back; `keep` gives the time in ms since the epoch and what to keep.
-    #[inline]
-    pub fn expose(
-        &mut self,
-        exposed: &Exposed<'_>,
-        now: u64,
-        keep: impl FnOnce() -> (u64, Option<B>, Option<U>),
-    ) -> Waiting<Event<B, U>> {
-        let key = exposed.key();
-        if !self.seen.is_new(key, now) {
-            self.counts.deduplicated += 1;
-            return Waiting::nothing();
-        }
-        self.take_in(exposed, key, now, keep)
-    }
-
-    fn take_in(
+    /// Takes in an exposure that [is new](Self::is_new), unless it is sampled away. `now` is in ms of a clock
+    /// that does not go back; `keep` gives the time in ms since the epoch and what to keep.
+    pub fn take_in(
         &mut self,
         exposed: &Exposed<'_>,
         key: u128,
@@ -182,7 +167,9 @@ impl<B, U> EventLog<B, U> {
         self.push(Event { time, basis, user, what: What::Exposure(exposed.exposure(sampled)) })
     }
 
-    /// True if an exposure that is equal by `key` was not taken in within the window.
+    /// False if an exposure that is equal by `key` was new within the window, in ms of a clock that does not go
+    /// back. This one counts as a repetition then.
+    #[inline]
     pub fn is_new(&mut self, key: u128, now: u64) -> bool {
         let is_new = self.seen.is_new(key, now);
         self.counts.deduplicated += u64::from(!is_new);
