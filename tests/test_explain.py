@@ -246,12 +246,40 @@ def test_before_the_start_there_is_nothing_to_explain() -> None:
 
 def test_wrong_arguments_are_named() -> None:
     statsig = started()
-    with pytest.raises(ValueError, match=r"argument 'kind': expected 'gate', .*, got \"holdout\""):
-        statsig.explain("u", "on", "holdout")  # type: ignore[arg-type]
+    wrong: Any
+    for wrong in ("holdout", "parameter store", ""):
+        expected = f"argument 'kind': expected 'gate', 'config', 'experiment' or 'layer', got \"{wrong}\""
+        with pytest.raises(ValueError, match=f"^{expected}$"):
+            statsig.explain("u", "on", wrong)
+    for wrong in (5, True, b"gate", ["gate"]):
+        with pytest.raises(TypeError, match=r"^argument 'kind': expected str or None, got "):
+            statsig.explain("u", "on", wrong)
+    for wrong in (None, 0, 1, "yes"):
+        with pytest.raises(TypeError, match=r"^argument 'show_private': expected bool, got "):
+            statsig.explain("u", "on", show_private=wrong)
     with pytest.raises(TypeError, match="argument 'name': expected str, got int"):
         statsig.explain("u", 5)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="user"):
         statsig.explain(5, "on")  # type: ignore[arg-type]
+
+
+def test_what_is_nested_deeper_than_gates_may_be_is_left_out() -> None:
+    """Or Python could not read it: it counts levels, too."""
+    chain = [rule("everyone", {"n": n}) | {"configDelegate": f"e{n + 1}"} for n in range(1, 300)]
+    chain.append(rule("french", {"n": 300}))
+    conditions = {
+        "everyone": condition("public", None, "", None),
+        "french": condition("user_field", "locale", "any", ["fr"]),
+    }
+    experiments = {f"e{n}": config([chosen], {}) for n, chosen in enumerate(chain, 1)}
+    specs = small_v2(conditions, configs=experiments)
+    with our_engine(json.dumps(specs).encode()) as statsig:
+        explained = statsig.explain({"userID": "u", "locale": "fr"}, "e1", "experiment")
+    assert explained.check.value == {"n": 300}
+    assert explained.user_fields == ("locale",)
+    told = str(explained)
+    assert (told.count("experiment 'e"), "'e65'" in told, "'e66'" in told) == (65, True, False)
+    assert json.loads(json.dumps(explained.to_dict()))["check"]["rule_id"] == "french"
 
 
 def test_explanations_are_values() -> None:

@@ -250,7 +250,8 @@ class Statsig(LocalOverrides):
     ) -> Explanation:
         """Why a check comes to what it does: `print` shows every rule and condition that was looked at.
 
-        It evaluates as the check itself does, and counts as no exposure.
+        It evaluates as the check itself does, and counts as no exposure. What is nested more than 64 deep is
+        left out.
 
         Args:
             user: As for a check.

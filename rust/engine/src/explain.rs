@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 use std::cell::RefCell;
 
 use crate::bandit::Choice;
-use crate::eval::{Input, evaluate_observed};
+use crate::eval::{Input, MAX_NESTED_GATES, evaluate_observed};
 use crate::evaluation::{Evaluation, Reason, Returned};
 use crate::json::write_json;
 use crate::overrides::OverrideValue;
@@ -12,10 +12,15 @@ use crate::ruleset::{CheckKind, ConditionId, Ruleset, SpecId, StringId, ValueId}
 use crate::trace::{Observer, Origin, Step};
 use crate::value::Value;
 
+/// How many checks may be nested, with the one that was asked for, for what is inside to be told. Gates may
+/// not be nested farther, and what delegates to a delegate for ever is nothing that anybody reads.
+const MAX_TOLD: u32 = MAX_NESTED_GATES + 1;
+
 /// What stands for a value among the private attributes.
 const PRIVATE: &str = "(private)";
 
-/// Evaluates as [`crate::evaluate`] does and tells how, as a JSON object.
+/// Evaluates as [`crate::evaluate`] does and tells how, as a JSON object, but for what is nested deeper than
+/// gates may be.
 ///
 /// Values of private attributes are not in it, unless `show_private`.
 #[must_use]
@@ -26,12 +31,7 @@ pub fn explain(
     input: &Input<'_>,
     show_private: bool,
 ) -> (Evaluation, String) {
-    let recorder = Recorder {
-        ruleset,
-        input,
-        show_private,
-        record: RefCell::new(Record { open: Vec::new(), root: Map::new(), used: Vec::new(), private: false }),
-    };
+    let recorder = Recorder { ruleset, input, show_private, record: RefCell::default() };
     let evaluation = evaluate_observed(ruleset, kind, name, input, &recorder);
     let Record { mut root, used, .. } = recorder.record.into_inner();
     root.insert("user_fields".to_owned(), used.into());
@@ -59,10 +59,13 @@ struct Recorder<'a> {
     record: RefCell<Record>,
 }
 
+#[derive(Default)]
 struct Record {
     /// Entries that are not complete, outermost first.
     open: Vec<(Level, Map<String, Json>)>,
     root: Map<String, Json>,
+    /// Checks that are not complete, told or not.
+    checks: u32,
     /// Names of what was looked at about the user, without repetition.
     used: Vec<String>,
     /// The value that is looked at is a private one.
@@ -116,6 +119,12 @@ impl Observer for Recorder<'_> {
 
     fn step(&self, step: Step<'_>) {
         let record = &mut *self.record.borrow_mut();
+        record.checks += u32::from(matches!(step, Step::Check { .. }));
+        let told = record.checks <= MAX_TOLD || matches!(step, Step::Used { .. });
+        record.checks -= u32::from(matches!(step, Step::Done(_)));
+        if !told {
+            return;
+        }
         match step {
             Step::Check { kind, name } => {
                 record.open(Level::Check, json!({"kind": kind_name(kind), "name": name, "how": "missing"}));

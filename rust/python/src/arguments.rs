@@ -1,7 +1,7 @@
 //! Arguments of the public methods: what is not of the type it should be is named.
 
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBool, PyString};
 
 use crate::errors::wrong_type;
 use crate::extract::{Place, text};
@@ -11,9 +11,25 @@ pub(crate) fn check_name<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
 }
 
 pub(crate) fn text_argument<'a>(argument: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    text_or(argument, "str", value)
+}
+
+/// Of an argument that may be None, what is not.
+pub(crate) fn optional_text<'a>(argument: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    text_or(argument, "str or None", value)
+}
+
+fn text_or<'a>(argument: &str, expected: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     match value.cast::<PyString>() {
         Ok(value) => text(Place::Argument(argument), value),
-        Err(_) => Err(wrong_type(argument, "str", value)),
+        Err(_) => Err(wrong_type(argument, expected, value)),
+    }
+}
+
+pub(crate) fn flag(argument: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match value.cast::<PyBool>() {
+        Ok(flag) => Ok(flag.is_true()),
+        Err(_) => Err(wrong_type(argument, "bool", value)),
     }
 }
 

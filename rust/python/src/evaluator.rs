@@ -8,7 +8,7 @@ use statsig_engine::{
 };
 use std::sync::Arc;
 
-use crate::arguments::{check_name, check_options, text_argument};
+use crate::arguments::{check_name, check_options, flag, optional_text, text_argument};
 use crate::checks::Counts;
 use crate::clock::now_ms;
 use crate::countries::want_countries;
@@ -140,13 +140,14 @@ impl PyEvaluator {
         &self,
         user: &Bound<'_, PyAny>,
         name: &Bound<'_, PyAny>,
-        kind: Option<&str>,
-        show_private: bool,
+        kind: Option<&Bound<'_, PyAny>>,
+        show_private: &Bound<'_, PyAny>,
     ) -> PyResult<(String, PyEvaluationDetails)> {
         let text = check_name(name)?;
+        let show_private = flag("show_private", show_private)?;
         let snapshot = self.snapshot();
         let kind = match kind {
-            Some(kind) => check_kind(kind)?,
+            Some(kind) => check_kind(optional_text("kind", kind)?)?,
             None => snapshot.loaded().map_or(CheckKind::Gate, |loaded| loaded.ruleset.kind_of(text)),
         };
         let (evaluation, trace) =

@@ -2,8 +2,9 @@
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyMapping, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyMapping, PyString, PyTuple, PyType};
 
+use crate::arguments::flag;
 use crate::errors::wrong_type;
 
 macro_rules! evaluation_options {
@@ -169,13 +170,6 @@ fn enforce_overrides(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 fn enforce_targeting(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     flag("enforce_targeting", value)
-}
-
-fn flag(argument: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    match value.cast::<PyBool>() {
-        Ok(flag) => Ok(flag.is_true()),
-        Err(_) => Err(wrong_type(argument, "bool", value)),
-    }
 }
 
 /// A dict that does not change when the caller's does. The entries are read when they are used.

@@ -79,7 +79,7 @@ pub(crate) fn check_kind(kind: &str) -> PyResult<CheckKind> {
         "experiment" => Ok(CheckKind::Experiment),
         "layer" => Ok(CheckKind::Layer),
         other => Err(PyValueError::new_err(format!(
-            "argument 'kind': expected 'gate', 'config', 'experiment', 'layer' or 'parameter store', got {other:?}"
+            "argument 'kind': expected 'gate', 'config', 'experiment' or 'layer', got {other:?}"
         ))),
     }
 }
