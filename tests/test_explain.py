@@ -282,6 +282,18 @@ def test_what_is_nested_deeper_than_gates_may_be_is_left_out() -> None:
     assert json.loads(json.dumps(explained.to_dict()))["check"]["rule_id"] == "french"
 
 
+def test_a_circle_is_not_decided() -> None:
+    gates = {"a": gate([rule("on b")]), "b": gate([rule("on a")])}
+    conditions = {f"on {name}": condition("pass_gate", None, "", name) for name in gates}
+    with our_engine(json.dumps(small_v2(conditions, gates)).encode()) as statsig:
+        explained = statsig.explain("u", "a")
+    lines = str(explained).splitlines()
+    assert lines[0] == "gate 'a' is false: not decided, too much is nested"
+    assert lines[-1] == "reason: Error:Statsig Evaluation Depth Exceeded"
+    assert sum(line.endswith("too much is nested") for line in lines) == 65
+    assert "rule '' decided" not in str(explained)
+
+
 def test_explanations_are_values() -> None:
     statsig = started()
     one, other = (statsig.explain("u", "follows_on") for _ in range(2))

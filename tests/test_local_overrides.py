@@ -276,6 +276,11 @@ def test_values_that_are_no_json(method: str) -> None:
     for half_a_pair in ({"x": ["\ud83d"]}, {"\ud83d": 1}):
         with pytest.raises(ValueError, match=r"^argument 'value': expected text that can be encoded"):
             override("name", half_a_pair)
+    deep: dict[str, Any] = {}
+    for _ in range(10_000):
+        deep = {"x": deep}
+    with pytest.raises(ValueError, match=r"^argument 'value': expected JSON data, but it is nested"):
+        override("name", deep)
     circle: dict[str, Any] = {}
     circle["circle"] = circle
     with pytest.raises(ValueError, match=r"^argument 'value': expected JSON data, but Circular"):

@@ -124,7 +124,8 @@ class CheckTrace:
         kind: What it was asked for as.
         name: Its name.
         how: What decided: the `spec`, a local `override`, a `bandit`; `remembered` if it was
-            evaluated earlier in the same check, `missing` if there is nothing of the name.
+            evaluated earlier in the same check, `missing` if there is nothing of the name, `unfinished` if
+            things are nested too deeply, as in a circle.
         value: A bool for a gate, else the parameters.
         rule_id: The rule that decided.
         group_name: The group the user is in.
@@ -140,7 +141,7 @@ class CheckTrace:
 
     kind: CheckKind
     name: str
-    how: Literal["spec", "override", "bandit", "remembered", "missing"]
+    how: Literal["spec", "override", "bandit", "remembered", "missing", "unfinished"]
     value: Any
     rule_id: str
     group_name: str | None
@@ -162,6 +163,8 @@ class CheckTrace:
         if self.how == "missing":
             return f"{name} does not exist"
         outcome = f"{name} is {_shown(self.value)}"
+        if self.how == "unfinished":
+            return f"{outcome}: not decided, too much is nested"
         if not self.supported:
             return f"{outcome}: a condition is not supported"
         if self.how == "override":

@@ -42,8 +42,8 @@ class LocalOverrides(Evaluator):
         Raises:
             TypeError: An argument has another type than the one named here, or the value holds something
                 that is not JSON.
-            ValueError: The value holds a float that is not finite or text that cannot be encoded as UTF-8,
-                or a name or id is such text.
+            ValueError: The value is nested too deeply, or holds a float that is not finite or text that
+                cannot be encoded as UTF-8, or a name or id is such text.
         """
         self._override("config", "config_name", config_name, _json(value), id)
 
@@ -160,7 +160,10 @@ def _json(value: object) -> str:
     except UnicodeEncodeError:
         message = f"argument 'value': {_UNENCODABLE}"
         raise ValueError(message) from None
-    except (TypeError, ValueError, RecursionError) as error:
+    except RecursionError:
+        message = "argument 'value': expected JSON data, but it is nested too deeply"
+        raise ValueError(message) from None
+    except (TypeError, ValueError) as error:
         message = f"argument 'value': expected JSON data, but {error}"
         raise type(error)(message) from None
     _expect_names(members)

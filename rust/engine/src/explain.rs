@@ -84,6 +84,15 @@ impl Record {
         }
     }
 
+    /// Of what exists and has no outcome, the evaluation failed.
+    fn leave_unfinished(&mut self) {
+        if let Some((_, entry)) = self.open.last_mut()
+            && entry.get("how").is_some_and(|how| how != "missing")
+        {
+            entry.insert("how".to_owned(), "unfinished".into());
+        }
+    }
+
     /// Completes entries until one of `levels`, or the end of the check, is reached.
     fn close_until(&mut self, levels: &[Level]) {
         while self.open.last().is_some_and(|(level, _)| !levels.contains(level)) {
@@ -173,8 +182,9 @@ impl Observer for Recorder<'_> {
             }
             Step::Done(evaluation) => {
                 record.close_until(&[Level::Check]);
-                if let Some(evaluation) = evaluation {
-                    self.outcome(record, evaluation);
+                match evaluation {
+                    Some(evaluation) => self.outcome(record, evaluation),
+                    None => record.leave_unfinished(),
                 }
                 record.close();
             }
