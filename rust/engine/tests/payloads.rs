@@ -273,6 +273,20 @@ fn parts_beside_the_specs_are_checked_to_the_last_member() {
     assert!(accepted.is_empty(), "accepted:\n{}", accepted.join("\n"));
 }
 
+/// JSON that no value stands for: the reference reads these two parts, and leaves most others as text.
+#[test]
+fn values_of_the_top_level_are_read() {
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    for value in ["1e999", "[-1e999]", r#""\ud83d""#, r#"{"\ud83d": 1}"#, &"1".repeat(400), &deep] {
+        for (field, part) in [("app_id", value.to_owned()), ("sdk_configs", format!(r#"{{"a": {value}}}"#))] {
+            let text = with(sound(), json!({field: "@"})).to_string().replace(r#""@""#, &part);
+            assert!(error_of(text.as_bytes()).to_string().contains(field), "{field} {value}");
+        }
+        let text = with(sound(), json!({"unknown": "@"})).to_string().replace(r#""@""#, value);
+        assert!(compile(text.as_bytes()).is_ok(), "{value}");
+    }
+}
+
 #[test]
 fn what_the_top_level_may_say() {
     for (field, values) in [

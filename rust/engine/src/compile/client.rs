@@ -26,9 +26,9 @@ pub(super) fn compile(payload: &Payload<'_>) -> Result<Client, LoadError> {
 }
 
 /// The payload's `app_id` as the only attribute of a user.
-pub(super) fn app_id(raw: Option<&RawValue>) -> PackedUser {
-    let value = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(Value::Null);
-    packed(Members::from_iter([("app_id".to_owned(), value)]))
+pub(super) fn app_id(raw: Option<&RawValue>) -> Result<PackedUser, LoadError> {
+    let value = optional("app_id", raw, "JSON data")?.unwrap_or(Value::Null);
+    Ok(packed(Members::from_iter([("app_id".to_owned(), value)])))
 }
 
 fn app_ids(field: &'static str, raw: Option<&RawValue>) -> Result<Option<PackedUser>, LoadError> {

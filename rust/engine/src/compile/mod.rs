@@ -316,7 +316,7 @@ impl Compiler {
             time,
             checksum: checksum.filter(|text| !text.is_empty()).map(|text| (*text).into()),
             default_environment: environment.map(|text| (*text).into()),
-            app_id: client::app_id(top.app_id),
+            app_id: client::app_id(top.app_id)?,
             client: client::compile(top)?,
             sampling: sampling::compile(top.sdk_configs)?,
             gates: names(SpecKind::Gate),

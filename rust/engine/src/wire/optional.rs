@@ -2,15 +2,12 @@
 //! the reference, also where nothing is done with the part.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Map, Payload, Text};
 use crate::compile::optional;
 use crate::error::LoadError;
-
-/// Any value, but the key has to be there.
-type Any = IgnoredAny;
 
 #[derive(Deserialize)]
 struct AutoCapture<'a> {
@@ -24,16 +21,13 @@ struct ClientResponse {
     _remove_default_value_gates: bool,
 }
 
-/// A map with any members.
-type AnyMap<'a> = Map<'a, Any>;
-
 pub(crate) fn check(payload: &Payload<'_>) -> Result<(), LoadError> {
     is::<Text<'_>>("company_id", payload.company_id, "a string")?;
     is::<Text<'_>>("response_format", payload.response_format, "a string")?;
     is::<Map<'_, f64>>("diagnostics", payload.diagnostics, "an object of numbers")?;
     is::<Map<'_, bool>>("sdk_flags", payload.sdk_flags, "an object of booleans")?;
     is::<Map<'_, bool>>("id_lists", payload.id_lists, "an object of booleans")?;
-    is::<AnyMap<'_>>("sdk_configs", payload.sdk_configs, "an object")?;
+    is::<Map<'_, Value>>("sdk_configs", payload.sdk_configs, "an object")?;
     is::<AutoCapture<'_>>(
         "auto_capture_settings",
         payload.auto_capture_settings,
