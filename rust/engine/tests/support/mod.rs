@@ -198,6 +198,21 @@ impl Project {
         Self::new(&payload(json!({"feature_gates": gates, "condition_map": map})))
     }
 
+    /// Gates, each with one rule `r-⟨name⟩` that lists condition keys; see [`conditions`].
+    pub(crate) fn of_gates(specs: &[(&str, Value)]) -> Self {
+        let names: Vec<&str> = specs.iter().map(|(name, _)| *name).chain(["missing"]).collect();
+        let map: Map<String, Value> = specs
+            .iter()
+            .map(|(name, keys)| {
+                let rules = json!([rule(&format!("r-{name}"), keys.clone(), json!({}))]);
+                ((*name).to_owned(), gate(rules, json!({})))
+            })
+            .collect();
+        let listed = user_field("userID", "in_segment_list", json!("list"));
+        let all = with(conditions(&names), json!({"listed": listed}));
+        Self::new(&payload(json!({"feature_gates": map, "condition_map": all})))
+    }
+
     /// The raw evaluation.
     pub(crate) fn evaluate(&self, kind: SpecKind, name: &str, input: &Input<'_>) -> Evaluation {
         assert!(self.0.find(kind, name).is_some(), "{name} is not in the ruleset");
