@@ -31,8 +31,8 @@ impl IdList {
     /// Other lines change nothing. Nor does it make a difference that the reference keeps other characters:
     /// no digest has them. A line ends with a line feed, before which one carriage return is passed over.
     ///
-    /// False, and nothing is changed, if the first that is no white space is neither `+` nor `-`:
-    /// then it is something else, such as an error page.
+    /// False, and nothing is changed, if the first that is no white space is neither `+` nor `-`, or if it
+    /// is not UTF-8: then it is something else, such as an error page.
     #[must_use]
     pub fn apply(&mut self, lines: &[u8]) -> bool {
         if !is_list_file(lines) {
@@ -101,12 +101,8 @@ impl IdLists {
 }
 
 fn is_list_file(lines: &[u8]) -> bool {
-    let valid = match str::from_utf8(lines) {
-        Ok(text) => text,
-        Err(error) => str::from_utf8(&lines[..error.valid_up_to()]).unwrap_or_default(),
-    };
-    let text = valid.trim_start();
-    text.starts_with(['+', '-']) || text.is_empty() && valid.len() == lines.len()
+    let text = str::from_utf8(lines).map(str::trim_start);
+    text.is_ok_and(|text| text.is_empty() || text.starts_with(['+', '-']))
 }
 
 fn member(id: &str) -> Member {

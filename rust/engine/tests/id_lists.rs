@@ -116,7 +116,9 @@ fn what_is_no_list_file_changes_nothing() {
     let mut list = IdList::default();
     assert!(list.apply(b"") && list.apply(b" \r\n\n"));
     assert!(!list.apply(b"\xff+ypeBEsob") && !list.apply(b"\n\xff") && list.is_empty());
-    assert!(list.apply(b"+ypeBEsob\n+\xff\xff\n") && list.contains("a"));
+    assert!(!list.apply(b"+ypeBEsob\n+\xff\xff\n") && list.is_empty());
+    // This ends the thread of the reference that reads the file.
+    assert!(list.apply("+ypeBEsob\né\n+PiPoFgA5".as_bytes()) && list.contains("a") && list.contains("b"));
 }
 
 proptest! {
