@@ -5,6 +5,16 @@ use serde_json::{Value, json};
 use statsig_engine::{Compiled, Format, LoadError, SpecKind, compile};
 use support::{ABSENT, Project, condition, experiment, gate, layer, payload, rule, user_field, with};
 
+/// A bandit of which this is said to be learned from.
+fn cmab_with_records(records: Value) -> Value {
+    json!({"x": {
+        "salt": "s", "defaultValue": {}, "idType": "userID", "enabled": true, "version": 1, "sampleRate": 0.1,
+        "higherIsBetter": true, "groups": [],
+        "config": {"i": {"alpha": 1, "intercept": 1, "records": records, "weightsNumerical": {},
+                         "weightsCategorical": {}}},
+    }})
+}
+
 /// A sound v2 project: gates `g` and `other`, experiment `e`, layer `l`, conditions `always` and `kiwi`.
 fn sound() -> Value {
     payload(json!({
@@ -264,6 +274,8 @@ fn parts_beside_the_specs_are_checked_to_the_last_member() {
             "cmab_configs",
             json!({"x": {"salt": "s", "defaultValue": {}, "idType": "userID", "enabled": true}}),
         ),
+        ("cmab_configs", cmab_with_records(json!(1.5))),
+        ("cmab_configs", cmab_with_records(json!(-1))),
     ] {
         let text = with(sound(), json!({field: value})).to_string();
         if !compile(text.as_bytes()).is_err_and(|error| error.to_string().contains(field)) {
@@ -333,6 +345,8 @@ fn what_the_top_level_may_say() {
                     "salt": "s", "defaultValue": {}, "idType": "userID", "enabled": true, "version": 1, "sampleRate": 0.1,
                     "higherIsBetter": true, "groups": [],
                 }}),
+                cmab_with_records(json!(0)),
+                cmab_with_records(json!(u64::MAX)),
             ],
         ),
         (

@@ -119,9 +119,13 @@ fn what_is_for_clients_is_checked_when_it_is_loaded() {
             Ok(_) => panic!("{faulty} was taken"),
         }
     }
-    // A number that no float can hold.
-    let text = payload(json!({"sdk_keys_to_app_ids": {"k": "@"}})).to_string().replace("\"@\"", "1e999");
-    assert!(Project::parse(text.as_bytes()).is_err());
+    // A number that no float can hold, and half a character.
+    for field in ["sdk_keys_to_app_ids", "app_id", "sdk_configs"] {
+        for unreadable in ["1e999", r#""\ud800""#] {
+            let text = payload(json!({field: {"k": "@"}})).to_string().replace("\"@\"", unreadable);
+            assert!(Project::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

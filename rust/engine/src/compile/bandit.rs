@@ -62,7 +62,7 @@ fn bandit(config: &wire::Bandit<'_>, conditions: &ConditionCompiler, tables: &mu
                 rule: tables.string(&group.id),
                 group: tables.string(&group.name),
                 value: tables.value(&group.parameter_values),
-                share: 1.0 / (weights.map_or(0.0, |weights| weights.records) + 1.0),
+                share: 1.0 / (weights.map_or(0.0, |weights| weights.records as f64) + 1.0),
                 model: weights.and_then(model),
             }
         })

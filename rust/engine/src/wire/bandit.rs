@@ -36,7 +36,7 @@ pub(crate) struct Group<'a> {
 pub(crate) struct Weights<'a> {
     pub(crate) alpha: f64,
     pub(crate) intercept: f64,
-    pub(crate) records: f64,
+    pub(crate) records: u64,
     #[serde(borrow, rename = "weightsNumerical")]
     pub(crate) numerical: Map<'a, f64>,
     #[serde(rename = "weightsCategorical")]
