@@ -130,7 +130,7 @@ impl UserBuilder {
             Attribute::Text(text) => Node::Text(self.push_text(text)),
             Attribute::Array(items) => {
                 let start = self.text.len();
-                write_attribute(&mut self.text, value);
+                write_json(&mut self.text, value);
                 let json = Span { start: start as u32, len: (self.text.len() - start) as u32 };
                 Node::Array { json, items: self.push_run(items.iter().map(|item| ("", item))) }
             }
@@ -153,8 +153,8 @@ impl UserBuilder {
     }
 }
 
-/// Compact JSON with sorted keys, as the reference prints a list attribute where text is wanted.
-pub(crate) fn write_attribute(out: &mut String, value: &Attribute) {
+/// Compact JSON, members in their order, as the reference prints a list where text is wanted.
+fn write_json(out: &mut String, value: &Attribute) {
     match value {
         Attribute::Null => out.push_str("null"),
         Attribute::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -165,14 +165,12 @@ pub(crate) fn write_attribute(out: &mut String, value: &Attribute) {
         }
         Attribute::Float(value) => write_json_float(out, *value),
         Attribute::Text(text) => write_json_string(out, text),
-        Attribute::Array(items) => write_list(out, ['[', ']'], items, write_attribute),
+        Attribute::Array(items) => write_list(out, ['[', ']'], items, write_json),
         Attribute::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by(|(a, _), (b, _)| a.cmp(b));
             write_list(out, ['{', '}'], members, |out, (key, item)| {
                 write_json_string(out, key);
                 out.push(':');
-                write_attribute(out, item);
+                write_json(out, item);
             });
         }
     }
