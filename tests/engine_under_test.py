@@ -113,11 +113,11 @@ def our_parameter(
     return getattr(statsig.get_parameter_store(user, store), getter)(parameter, fallback)
 
 
-def our_explanation(statsig: Statsig, kind: Kind, name: str, user: StatsigUser) -> list[Any]:
-    """Value, rule id, reason and version as `explain` has them."""
+def our_explanation(statsig: Statsig, kind: Kind | None, name: str, user: StatsigUser | str) -> list[Any]:
+    """Value, rule id, reason and version as `explain` has them; without a kind, of what has the name."""
     explanation = statsig.explain(user, name, kind)
     check, details = explanation.check, explanation.details
-    value = check.value if kind == "gate" else check.value or {}
+    value = check.value if check.kind == "gate" else check.value or {}
     return [value, check.rule_id or "", without_source(details.reason), details.version]
 
 

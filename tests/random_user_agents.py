@@ -10,7 +10,7 @@ from typing import Final
 
 from statsig_fastly.sample_users import Dice
 
-__all__ = ["random_user_agents"]
+__all__ = ["every_user_agent", "random_user_agents"]
 
 # {v} is a version of dots, {u} one of underscores, {n} a small number; the others are in `PARTS`.
 SHAPES: Final = (
@@ -133,6 +133,15 @@ WORDS: Final = (
     "x64", "iPhone5iPhone6", "iPadiPad", "iPhone_9,1", "٣", "1.٣2", "²", "1.²", "X11", "NTX",
     "XP/4",
 )  # fmt: skip
+# What means something in more than one word.
+WORD_PAIRS: Final = (
+    "Windows Phone 10.0", "Windows Phone", "Windows XP", "Windows NT 6.1", "Yahoo! Slurp", "Red Hat 8",
+    "Better Uptime Bot 1", "Better Uptime Bot", "Uptime Monitoring Bot 2", "Radius Compilance Bot 3",
+    "Nintendo 3DS", "CPU OS 9_1", "iPhone OS 8", "Mac OS X 10_4", "Mac OS 9", "like Mac OS X", "CrOS 5",
+    "CrOS x86_64 5.6", "Mac OS X 10_15 iPhone", "Mac OS X CriOS/3 CPU OS 9", "Firefox/3 Mobile/4",
+    "Chrome Android 4", "Chrome Android", "x/crawler", "Opera/9 Mobile", "Silk/3 PlayStation",
+    "NetworkingExtension CFNetwork/8", "NetworkingExtension MyApp/2 CFNetwork/8", "Edge/4 Mobile",
+)  # fmt: skip
 SEPARATORS: Final = (
     " ",
     " ",
@@ -168,6 +177,17 @@ def random_user_agents(seed: int, count: int) -> list[str]:
         if text := make(dice):
             texts[text] = None
     return list(texts)
+
+
+def every_user_agent(seed: int) -> list[str]:
+    """Two user agents of each shape, one for each of its parts, and each word alone and beside others."""
+    dice = Dice(seed)
+    texts = [_filled(dice, shape) for shape in SHAPES for _ in range(2)]
+    texts += [_filled(dice, f"Mozilla/5.0 ({part}) Chrome/{{v}}") for part in PARTS["desktop"]]
+    texts += [_filled(dice, part) for parts in PARTS.values() for part in parts]
+    texts += [f"Mozilla/5.0 (Android 9; Mobile) {word}" for word in WORDS]
+    texts += [f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) {word} Safari/1" for word in WORDS]
+    return list(dict.fromkeys([*texts, *WORDS, *WORD_PAIRS]))
 
 
 def _plain(dice: Dice) -> str:

@@ -7,6 +7,7 @@ data store that lives in memory, logging is off, and nothing is written to stdou
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +35,15 @@ if TYPE_CHECKING:
 
     from statsig_fastly.persistent_storage import StickyStorage
 
-__all__ = ["NEVER_MS", "ForwardingStorage", "KeptValues", "PayloadStore", "Reference", "reference_user"]
+__all__ = [
+    "NEVER_MS",
+    "ForwardingStorage",
+    "KeptValues",
+    "PayloadStore",
+    "Reference",
+    "reference_user",
+    "user_facts",
+]
 
 # The reference polls its data store; once per run is enough.
 NEVER_MS: Final = 10**9
@@ -106,6 +115,13 @@ class KeptValues(PersistentStorage):  # type: ignore[misc]
 def reference_user(fields: Mapping[str, Any]) -> StatsigUser:
     """The reference's user with these wire names."""
     return StatsigUser(**{_USER_KEYWORDS[name]: value for name, value in fields.items()})
+
+
+def user_facts(user: StatsigUser) -> str:
+    """All the reference's user tells of itself, as one text. It tells ids as text, and not what is in
+    arrays and objects inside of arrays."""
+    facts = {name: getattr(user, keyword) for name, keyword in _USER_KEYWORDS.items()}
+    return json.dumps(facts, sort_keys=True)
 
 
 class Reference:

@@ -23,6 +23,7 @@ from conformance.build import config, gate, nested, payload, rule
 from conformance.case import Case, Question
 from conformance.compare import compare_case, compare_cases
 from conformance.engines import Engines
+from conformance.fault_scenarios import fault_cases
 from conformance.generator import random_case
 from conformance.matrix import matrix_cases
 from conformance.projects import REAL_PAYLOADS, project_cases
@@ -38,10 +39,13 @@ if TYPE_CHECKING:
 
 RANDOM_SEEDS: Final = 100
 RANDOM_BATCH: Final = 50
+FAULT_BATCHES: Final = 4
+FAULTS_OF: Final = 3  # every third of them; `python -m conformance` takes them all
 EVENT_SEEDS: Final = 300  # these need a server and a flush each
 
 cached_matrix = cache(matrix_cases)
 cached_scenarios = cache(scenario_cases)
+cached_faults = cache(lambda: list(fault_cases()))
 
 
 @pytest.mark.parametrize("number", range(len(cached_matrix())))
@@ -59,6 +63,14 @@ def test_every_small_arrangement_agrees(number: int) -> None:
     report = compare_case(cached_scenarios()[number])
     report.expect_none()
     assert report.checks
+
+
+@pytest.mark.parametrize("batch", range(FAULT_BATCHES))
+def test_every_fault_of_a_payload_agrees(batch: int) -> None:
+    cases = cached_faults()[batch::FAULT_BATCHES][::FAULTS_OF]
+    report = compare_cases(cases)
+    report.expect_none()
+    assert report.cases == len(cases) > 100
 
 
 @pytest.mark.parametrize("first", range(0, RANDOM_SEEDS, RANDOM_BATCH))

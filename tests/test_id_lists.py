@@ -2,66 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import random
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 
 from answers import Differences
 from engine_under_test import our_answer, our_engine
+from random_id_lists import LISTED, random_lines, written
 from reference_id_lists import reference_with_id_lists
 from small_specs import condition, gate, project, rule
 from statsig_fastly import Statsig, StatsigOptions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from statsig_fastly.sample_users import Dice
 
 LISTS: Final = 200
-IDS: Final = ("", "a", "A", "b", "é", "0", "5", "5.0", "true", '["a"]', "user-1", "x" * 200)
-VALUES: Final[tuple[Any, ...]] = (*IDS, 0, 5, 5.0, 2**53 + 1, True, ["a"], [5], {"a": 1}, None)
+VALUES: Final[tuple[Any, ...]] = (*LISTED, 0, 5, 5.0, 2**53 + 1, True, ["a"], [5], {"a": 1}, None)
 OPERATORS: Final = ("in_segment_list", "not_in_segment_list")
-
-# One way each to spoil a line; most leave a line that says nothing.
-SPOILT: Final[tuple[Callable[[str], str], ...]] = (
-    lambda line: line[1:],
-    lambda line: line[:-1],
-    lambda line: line + "A",
-    lambda line: line + " ",
-    lambda line: line + "\r",
-    lambda line: line + "=",
-    lambda line: " " + line,
-    lambda line: line[0] + " " + line[1:],
-    lambda line: line[0] + line,
-    lambda line: line.lower(),
-    lambda line: line.replace("+", "-"),
-    lambda line: line[:5] + "-" + line[6:],
-    lambda line: line[:5] + "é" + line[6:],
-    lambda line: "*" + line[1:],
-    lambda line: "# " + line,
-    lambda _: "",
-    lambda _: "+",
-)
-
-
-def written(unit: str) -> str:
-    return base64.b64encode(hashlib.sha256(unit.encode()).digest())[:8].decode()
-
-
-def random_lines(dice: random.Random) -> list[bytes]:
-    """Lines of a file with their ends; every other unit comes to be on the list."""
-    lines = []
-    for _ in range(dice.randrange(40)):
-        line = dice.choice("++-") + written(dice.choice(IDS))
-        if dice.random() < 0.2:
-            line = dice.choice(SPOILT)(line)
-        lines.append((line + dice.choice(("\n", "\n", "\r\n"))).encode())
-    if lines and dice.random() < 0.3:
-        lines[-1] = lines[-1].rstrip(b"\n")
-    return lines
 
 
 def checks_project(names: list[str]) -> dict[str, Any]:
@@ -95,7 +52,7 @@ def compare(files: dict[str, bytes], statsig: Statsig, payload: dict[str, Any], 
 
 
 def test_random_files_mean_what_they_mean_in_the_official_core() -> None:
-    dice = random.Random(2024)
+    dice = Dice(2024)
     split = {f"list{number}": random_lines(dice) for number in range(LISTS)}
     files = {name: b"".join(lines) for name, lines in split.items()}
     payload = checks_project([*files, "nolist"])
@@ -103,7 +60,7 @@ def test_random_files_mean_what_they_mean_in_the_official_core() -> None:
         for name, lines in split.items():
             # As a file that grows: a part first, then what was added to it. What does not start as a list is
             # none, so only a line that is one is a place to cut.
-            cut = dice.randrange(len(lines) + 1)
+            cut = dice.below(len(lines) + 1)
             while cut < len(lines) and lines[cut][:1] not in (b"+", b"-"):
                 cut += 1
             if statsig._set_id_list(name, b"".join(lines[:cut])):

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from conformance.compare import Report, compare_cases
+from conformance.fault_scenarios import fault_cases
 from conformance.generator import random_case
 from conformance.matrix import matrix_cases
 from conformance.projects import project_cases
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SOURCES", "Batch", "fixed_batches", "random_batch"]
 
-SOURCES: Final = ("matrix", "scenarios", "projects", "random")
+SOURCES: Final = ("matrix", "scenarios", "faults", "projects", "random")
 
 _SEEDS: Final = 10
+_FAULTS: Final = 40  # cases of a few checks each
 _USERS: Final = 6  # per random payload, which makes some 500 checks of it
 
 
@@ -50,13 +52,16 @@ class Batch:
 
 
 def fixed_batches(users: int, only: str | None = None) -> list[Batch]:
-    """The matrix, the scenarios and the payloads of real projects, with `users` users each."""
-    return [
-        Batch(source, [number], users)
-        for source in SOURCES
-        if source != "random" and only in (None, source)
-        for number in range(len(_fixed(source, users)))
-    ]
+    """The matrix, the scenarios, the faults and the payloads of real projects, with `users` users each."""
+    batches = []
+    for source in SOURCES:
+        if source != "random" and only in (None, source):
+            cases, step = len(_fixed(source, users)), _FAULTS if source == "faults" else 1
+            batches += [
+                Batch(source, range(first, min(first + step, cases)), users)
+                for first in range(0, cases, step)
+            ]
+    return batches
 
 
 def random_batch(seed: int) -> Batch:
@@ -68,4 +73,4 @@ def random_batch(seed: int) -> Batch:
 def _fixed(source: str, users: int) -> list[Case]:
     if source == "projects":
         return project_cases(users)
-    return {"matrix": matrix_cases, "scenarios": scenario_cases}[source]()
+    return list({"matrix": matrix_cases, "scenarios": scenario_cases, "faults": fault_cases}[source]())

@@ -22,6 +22,7 @@ Kind: TypeAlias = Literal[
     "experiment",
     "layer",
     "store",
+    "names",
     "groups",
     "group_by_name",
     "group_by_id",
@@ -29,6 +30,7 @@ Kind: TypeAlias = Literal[
     "layer_facts",
     "explained",
     "persisted",
+    "same_user",
 ]
 
 # Name of a method, which both packages have, and its arguments.
@@ -47,7 +49,7 @@ class Question:
         detail: What else the call takes: (parameter, getter, fallback) of a `store`; the group of
             `group_by_…`; hash, client SDK key and whether to include overrides of a `client_response`;
             kind, id type, whether values are passed, and the two enforcing options of `persisted`; kind of
-            an `explained` check.
+            an `explained` check, None if that is left to this package; the other user of `same_user`.
     """
 
     kind: Kind
@@ -68,6 +70,7 @@ class Case:
         global_custom_fields: For the options of both engines.
         overrides: Local overrides, made in this order before the first question.
         id_lists: Unit ids by name of the list.
+        id_list_files: Files of further lists by name: what each goes through, None taking it away.
         options: Further options of both engines.
         ascii: Whether the text of the payload escapes what is not ASCII.
         v1: Whether this package gets the payload in the v1 format, which the official core does not read.
@@ -81,6 +84,7 @@ class Case:
     global_custom_fields: dict[str, Any] | None = None
     overrides: Sequence[Override] = ()
     id_lists: dict[str, list[str]] = field(default_factory=dict)
+    id_list_files: dict[str, list[bytes | None]] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     ascii: bool = True
     v1: bool = False

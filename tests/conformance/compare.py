@@ -106,7 +106,15 @@ def _shown(case: Case, question: Question, user: dict[str, Any], seen: Found) ->
         "question": [question.kind, question.name, *question.detail],
     }
     context |= {"user": user, "payload": small.payload}
-    for name in ("environment", "global_custom_fields", "overrides", "id_lists", "options", "v1"):
+    for name in (
+        "environment",
+        "global_custom_fields",
+        "overrides",
+        "id_lists",
+        "id_list_files",
+        "options",
+        "v1",
+    ):
         if getattr(small, name):
             context[name] = getattr(small, name)
     with Engines(small) as engines:

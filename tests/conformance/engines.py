@@ -6,7 +6,7 @@ import json
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from client_responses import normal
 from engine_under_test import (
@@ -19,21 +19,26 @@ from engine_under_test import (
     our_persisted,
     our_user,
 )
-from reference import KeptValues, Reference, reference_user
+from random_id_lists import file_after
+from reference import KeptValues, Reference, reference_user, user_facts
 from reference_id_lists import id_list_file, reference_with_id_lists
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from answers import Answer
+    from answers import Answer, Kind
     from conformance.case import Case, Question
+    from statsig_fastly import Statsig
 
 __all__ = ["Engines"]
 
-_GROUP_KINDS = ("group_by_name", "group_by_id")
+_LISTS: Final = (
+    "get_feature_gate_list", "get_dynamic_config_list", "get_experiment_list", "get_autotune_list",
+    "get_layer_list", "get_parameter_store_list",
+)  # fmt: skip
 
 
 class Engines:
@@ -54,6 +59,8 @@ class Engines:
         keeps = any(question.kind == "persisted" for question in case.questions)
         settings = (case.environment, case.global_custom_fields)
         lists = {name: id_list_file(units) for name, units in case.id_lists.items()}
+        files = {name: file_after(changes) for name, changes in case.id_list_files.items()}
+        lists |= {name: file for name, file in files.items() if file is not None}
         with ExitStack() as stack:
             self._theirs = stack.enter_context(
                 reference_with_id_lists(case.text, lists, *settings, keep_values=keeps, **case.options)
@@ -61,10 +68,12 @@ class Engines:
                 else Reference(case.text, *settings, keep_values=keeps, **case.options)
             )
             self._kept = KeptValues()
-            more = {**case.options, **({"id_lists": case.id_lists} if lists else {})}
+            more = {**case.options, **({"id_lists": case.id_lists} if case.id_lists else {})}
             if keeps:
                 more["persistent_storage"] = self._kept
             self._ours = stack.enter_context(our_engine(case.our_text.encode(), *settings, **more))
+            for name, changes in case.id_list_files.items():
+                _change_list(self._ours, name, changes)
             for method, arguments in case.overrides:
                 self._theirs.override(method, *arguments)
                 getattr(self._ours, method)(*arguments)
@@ -92,7 +101,8 @@ class Engines:
         if user is not self._fields:
             self._fields = user
             self._their_user = reference_user(user)
-            self._our_user = our_user(user)
+            # Who is nothing but an id may be given as one.
+            self._our_user = user["userID"] if user.keys() == {"userID"} else our_user(user)
             self._their_layers: dict[str, Any] | None = None
         theirs = self._ask_them(question)
         return _outcome(partial(self._ask_us, question)), theirs
@@ -108,6 +118,8 @@ class Engines:
                 return our_answer(client, question.kind, name, user)
             case "store":
                 return _whole(our_parameter(client, name, user, detail))
+            case "names":
+                return [sorted(getattr(client, method)()) for method in _LISTS]
             case "groups":
                 return client.get_experiment_groups(name).to_dict()
             case "group_by_name" | "group_by_id":
@@ -118,6 +130,10 @@ class Engines:
                 return our_explanation(client, detail[0], name, user)
             case "layer_facts":
                 return our_layer_facts(client, name, user) if self._tells_facts(name) else None
+            case "same_user":
+                user, other = our_user(self._fields or {}), our_user(detail[0])
+                same_hash = hash(user) == hash(other)
+                return [user == other, other == user, user != other, same_hash or user != other]
             case "persisted":
                 kind, values, enforce = self._persisted(question, self._kept)
                 ours = our_persisted(client, kind, name, user, values, **enforce)
@@ -130,6 +146,8 @@ class Engines:
                 return _adjusted(core.check(question.kind, name, user))
             case "store":
                 return core.parameter(name, user, *detail)
+            case "names":
+                return [sorted(getattr(core.core, method)()) for method in _LISTS]
             case "groups":
                 return core.groups(name)
             case "group_by_name" | "group_by_id":
@@ -139,17 +157,27 @@ class Engines:
             case "client_response":
                 return normal(core.client_response(user, *detail))
             case "explained":
-                answer = _adjusted(core.check(detail[0], name, user))
+                answer = _adjusted(core.check(detail[0] or self._kind_of(name), name, user))
                 return [answer.value, answer.rule_id, answer.reason, answer.version]
             case "layer_facts":
                 if not self._tells_facts(name):
                     return None
                 layer = (self._their_layers or {})[name]
                 return [layer.get("explicit_parameters"), layer.get("undelegated_secondary_exposures")]
+            case "same_user":
+                same = user_facts(user) == user_facts(reference_user(detail[0]))
+                return [same, same, not same, True]
             case "persisted":
                 kind, values, enforce = self._persisted(question, core.kept)
                 theirs = _adjusted(core.persisted(kind, name, user, values, **enforce))
                 return [asdict(theirs), core.kept.held]
+
+    def _kind_of(self, name: str) -> Kind:
+        """The kind of the first spec of this name in the official core; a gate if there is none."""
+        kinds: tuple[Kind, ...] = ("gate", "experiment", "layer")
+        found = (self._theirs.check(kind, name, self._their_user) for kind in kinds)
+        known = [kind for kind, answer in zip(kinds, found, strict=True) if answer.reason != "Unrecognized"]
+        return known[0] if known else "gate"
 
     def _tells_facts(self, layer: str) -> bool:
         """Whether the client response, which alone tells these facts, has this layer's."""
@@ -167,6 +195,17 @@ class Engines:
         held = {name: {**entry, missing: entry[missing] or []} for name, entry in held.items()}
         enforce = {"enforce_overrides": enforce_overrides, "enforce_targeting": enforce_targeting}
         return kind, held if passes_values else None, enforce
+
+
+def _change_list(client: Statsig, name: str, changes: Sequence[bytes | None]) -> None:
+    """Takes one list through all of this. Of a file that is none, what is added to it is not looked at."""
+    extend: Callable[[str, bytes], bool] | None = client._set_id_list
+    for change in changes:
+        if change is None:
+            client._drop_id_list(name)
+            extend = client._set_id_list
+        elif extend:
+            extend = client._extend_id_list if extend(name, change) else None
 
 
 def _outcome(call: Callable[[], Any]) -> Any:  # noqa: ANN401 - what was called returns

@@ -63,6 +63,13 @@ CONFIGS: Final = {
         groupName="X", isExperimentGroup=True)],
         entity="experiment", isActive=True,
     ),
+    "kept or not": config(
+        [
+            rule("targetingGate", ["A"], {"a": "outside"}, groupName="T", isExperimentGroup=True),
+            rule("1:override", ["A"], {"a": "override"}, groupName="O", isExperimentGroup=True),
+        ],
+        entity="experiment", isActive=True,
+    ),
     "inactive": config([rule("i", ["yes"], {"a": 0}, groupName="I", isExperimentGroup=True)],
     entity="experiment", isActive=False),
     "dynamic": config([rule("d", ["A"], {"a": "dynamic"}, groupName="D")], version=9),
@@ -122,6 +129,7 @@ def every_question() -> list[Question]:
             }.items()
             for name in (*names, "ghost")
         ),
+        Question("names"),
         Question("client_response", "", ("none", None, True)),
     ]
 

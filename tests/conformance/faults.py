@@ -15,7 +15,7 @@ from conformance.case import raw_number
 if TYPE_CHECKING:
     from statsig_fastly.sample_users import Dice
 
-__all__ = ["broken_text", "spoil_payload", "spoil_specs"]
+__all__ = ["PARTS", "broken_text", "broken_texts", "spoil_payload", "spoil_specs"]
 
 _NESTING: Final = ("pass_gate", "fail_gate")
 _TABLES: Final = ("feature_gates", "dynamic_configs", "layer_configs")
@@ -36,7 +36,7 @@ _RULE_MEMBERS: Final = (
 _CONDITION_MEMBERS: Final = (
     "type", "idType", "targetValue", "operator", "field", "additionalValues", "checksum", "unknown",
 )  # fmt: skip
-_TOP_MEMBERS: Final[dict[str, Any]] = {
+PARTS: Final[dict[str, Any]] = {
     "has_updates": True,
     "time": 5,
     "feature_gates": {},
@@ -109,9 +109,9 @@ def spoil_payload(dice: Dice, payload: dict[str, Any]) -> None:
         conditions = [held for held in payload["condition_map"].values() if held["type"] not in _NESTING]
         _spoil_member(dice, dice.pick(conditions), _CONDITION_MEMBERS)
         return
-    member = dice.pick(list(_TOP_MEMBERS))
+    member = dice.pick(list(PARTS))
     whole = member in payload and dice.chance(0.5)
-    part = payload if whole else {member: copy.deepcopy(_TOP_MEMBERS[member])}
+    part = payload if whole else {member: copy.deepcopy(PARTS[member])}
     if not whole:
         payload.update(part)
     holder: Any = part
@@ -134,8 +134,12 @@ def spoil_payload(dice: Dice, payload: dict[str, Any]) -> None:
 def broken_text(dice: Dice, text: str) -> str:
     """A payload whose text is not quite one."""
     cut = dice.below(len(text))
-    return dice.pick(
-        (
+    return dice.pick(broken_texts(text, cut))
+
+
+def broken_texts(text: str, cut: int) -> tuple[str, ...]:
+    """All the ways in which the text of a payload may not quite be one; one of them is cut off there."""
+    return (
             "", " ", "null", "[]", "{}", "5", '""', "not json", '{"has_updates":true}',
             '{"has_updates":false}',
             '{"has_updates":false,"time":7}',
@@ -151,7 +155,6 @@ def broken_text(dice: Dice, text: str) -> str:
             text.replace('"defaultValue": {', '"defaultValue": {"deep": ' + "[" * 130 + "]" * 130 + ", ", 1),
             text.replace(": ", " :\n\t", 40), text.replace('"id"', '"\\u0069d"'), text.replace("{", "{,", 1),
             text.replace("}", ",}", 1), text.replace('"', "'"), json.dumps(text),
-        )
     )  # fmt: skip
 
 

@@ -95,6 +95,7 @@ def _questions(dice: Dice, specs: RandomSpecs) -> list[Question]:
         questions += [Question("explained", name, (kind,)) for kind, names in kinds.items() for name in names]
     detail = (dice.pick(HASHES), dice.pick((None, None, KEY, "")), dice.pick((None, True, False)))
     questions.append(Question("client_response", "", detail))
+    questions.append(Question("names"))
     questions += store_questions(dice, specs.payload)
     if dice.chance(0.2):
         for name in specs.config_names:

@@ -27,6 +27,8 @@ from conformance.matrix_values import (
 )
 from conformance.users import ADDRESSES, AGENTS
 from conformance.values import NUMBERS, NUMERIC_TEXTS, TEXTS, TIMES, VERSIONS
+from random_user_agents import every_user_agent
+from statsig_fastly._native import parse_user_agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -347,6 +349,7 @@ def _apps() -> Iterator[Case]:
         {"a": 1},
         "1.5",
         ["app", "b"],
+        '[[1,[2.5]],{"z":{"b":1.0},"a":[true,null],"":"é"}]',
     )
     names = [operator for operators in OPERATORS for operator in operators]
     conditions = [
@@ -355,7 +358,8 @@ def _apps() -> Iterator[Case]:
         for target in targets
         if target != ["app", "b"] or name != "on"
     ]
-    for app in ("absent", None, "app", "APP", "", 5, 1.5, True, ["app"], ["app", "b"], {"a": 1}, "1.5.0"):
+    for app in ("absent", None, "app", "APP", "", 5, 1.5, True, ["app"], ["app", "b"], {"a": 1}, "1.5.0",
+                [[1, [2.5]], {"z": {"b": 1.0}, "a": [True, None], "": "é"}]):  # fmt: skip
         yield _case(f"app {app!r}", conditions, [{}], top={} if app == "absent" else {"app_id": app})
 
 
@@ -363,6 +367,7 @@ def _later() -> Iterator[Case]:
     """What needs a feature of its own."""
     yield _countries()
     yield _agents()
+    yield from _agent_parts()
     yield _id_lists()
 
 
@@ -424,7 +429,29 @@ def _agents() -> Case:
     users: list[dict[str, Any]] = [{"userAgent": agent} for agent in AGENTS]
     users += [{"custom": {"userAgent": agent}} for agent in AGENTS[:3]]
     users += [{"userAgent": AGENTS[0], "custom": {"os_name": name}} for name in ("x", "")]
+    odd = (None, True, 5, 1.5, "", ["Windows NT 6.1"], ["curl/8.1"], {"a": 1}, [])
+    users += [{"custom": {"userAgent": value}} for value in odd]
     return _case("user agents", conditions, users)
+
+
+def _agent_parts() -> Iterator[Case]:
+    """User agents of all shapes, each asked for exactly what this package reads it as, and for what it reads
+    the others as."""
+    agents = every_user_agent(3)
+    parts = ("os_name", "os_version", "browser_name", "browser_version")
+    for start in range(0, len(agents), 60):
+        some = agents[start : start + 60]
+        read = [dict(zip(parts, parse_user_agent(agent) or (None,) * 4, strict=True)) for agent in some]
+        conditions = [
+            condition("ua_based", "eq", None, field=part)
+            if wanted is None
+            else condition("ua_based", "any_case_sensitive", [wanted], field=part)
+            for part in parts
+            for wanted in _distinct(answers[part] for answers in read)
+        ]
+        yield _case(
+            f"parts of user agents from {start}", conditions, [{"userAgent": agent} for agent in some]
+        )
 
 
 def _id_lists() -> Case:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from conformance.build import PUBLIC, condition, config, gate, layer, nested, payload, rule
 from conformance.case import Case, Question
 from conformance.extra_scenarios import extra_cases
+from conformance.user_scenarios import user_cases
 from conformance.view_scenarios import view_cases
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def scenario_cases() -> list[Case]:
         _circles(),
         *extra_cases(),
         *view_cases(),
+        *user_cases(),
     ]
 
 
@@ -210,7 +212,7 @@ def _rule_lists() -> Iterator[Case]:
 
 def _results() -> Case:
     """What is returned: values of every type, by rule, by default, on and off."""
-    values: tuple[Any, ...] = (None, True, False, 0, 1, 1.5, "", "x", [], [1], {}, {"a": 1})
+    values: tuple[Any, ...] = (None, True, False, 0, 1, 1.5, "", "x", [], [1], {}, {"a": [-1]})
     versions = (None, 0, 2**32 - 1)
     gates, configs, layers = {}, {}, {}
     for number, (value, default) in enumerate(product(values, repeat=2)):

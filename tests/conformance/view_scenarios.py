@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.build import condition, gate, payload, rule
+from conformance.build import condition, config, gate, layer, nested, payload, rule
 from conformance.case import Case, Override, Question
 from conformance.extra_specs import CONDITIONS, CONFIGS, GATES, LAYERS, USERS, extra_case
 from conformance.stores import GETTERS
@@ -19,6 +19,8 @@ def view_cases() -> Iterator[Case]:
     """The scenarios of the features there are."""
     yield from _stores()
     yield _listed_groups()
+    yield _names()
+    yield from _deep_responses()
     yield from _responses()
 
 
@@ -151,6 +153,55 @@ def _listed_groups() -> Case:
     )
 
 
+def _names() -> Case:
+    """What there is by name, and what a name is taken for where nobody says its kind."""
+    bandit = {
+        "salt": "x", "defaultValue": {"arm": "d"}, "idType": "userID", "enabled": False, "version": 3,
+        "sampleRate": 0.0, "higherIsBetter": True, "groups": [],
+    }  # fmt: skip
+    same = gate([rule("r")], entity="segment")
+    document = payload(
+        {**GATES, "same": same, "layer and gate": same},
+        {**CONFIGS, "same": CONFIGS["dynamic"], "layer and config": CONFIGS["auto"]},
+        {**LAYERS, "layer and gate": LAYERS["plain"], "layer and config": LAYERS["plain"]},
+        CONDITIONS,
+        cmab_configs={"only a bandit": bandit},
+        param_stores={"store": {"parameters": {}}},
+    )
+    names = [*document["feature_gates"], *document["dynamic_configs"], *document["layer_configs"]]
+    asked = dict.fromkeys([*names, "only a bandit", "store", "ghost", ""])
+    questions = [Question("names"), *(Question("explained", name, (None,)) for name in asked)]
+    return Case("scenario: names", document, USERS, questions)
+
+
+def _deep_responses() -> Iterator[Case]:
+    """Responses that come to a spec that is nested too deeply: a gate, or only what leads to one."""
+    circle = gate([rule("r", ["to itself"])], targetAppIDs=["b"])
+    leads = [rule("r", ["to itself"], {"a": 1})]
+    bandit = {
+        "salt": "x", "defaultValue": {}, "idType": "userID", "enabled": True, "version": 3, "groups": [],
+        "sampleRate": 0.0, "higherIsBetter": True, "targetingGateName": "itself", "targetAppIDs": ["a"],
+    }  # fmt: skip
+    parts: dict[str, dict[str, Any]] = {
+        "nothing": {},
+        "a config": {"dynamic_configs": {"c": config(leads, targetAppIDs=["a"])}},
+        "a layer": {"layer_configs": {"l": layer(leads, targetAppIDs=["a"])}},
+        "a bandit": {"cmab_configs": {"bandit": bandit}},
+    }
+    questions = [
+        Question("client_response", "", ("none", key, None)) for key in (None, "client-a", "client-b", "x")
+    ]
+    for label, part in parts.items():
+        document = payload(
+            {"itself": circle},
+            conditions={"to itself": nested("itself")},
+            sdk_keys_to_app_ids={"client-a": "a", "client-b": "b"},
+        )
+        yield Case(
+            f"scenario: response with {label} nested too deeply", {**document, **part}, USERS, questions
+        )
+
+
 def _responses() -> Iterator[Case]:
     """Client responses by hash, application, overrides and user."""
     arguments = [
@@ -217,7 +268,8 @@ def _responses() -> Iterator[Case]:
             targeted, configs, layers, conditions, experiment_to_layer={"e": "l"}, param_stores=stores, **app
         )
         if number % 2:
-            document["session_replay_info"] = replay
+            targeting = {1: {"targeting_gate": "B"}, 3: {"targeting_gate": "A"}}.get(number, {})
+            document["session_replay_info"] = {**replay, **targeting}
         yield Case(
             f"scenario: responses {number}",
             document,
