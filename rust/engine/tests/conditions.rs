@@ -248,6 +248,12 @@ fn the_target_app_is_that_of_the_payload() {
     assert!(holds_for(json!("app-1"), "any", json!(["app-1", "app-2"])));
     assert!(!holds_for(json!("app-1"), "any", json!(["app-2"])));
     assert!(holds_for(json!(5), "eq", json!("5")));
+    // The members of objects keep their order.
+    assert!(holds_for(
+        json!([{"b": 1, "a": [{"d": 2, "c": 3}]}]),
+        "eq",
+        json!(r#"[{"b":1,"a":[{"d":2,"c":3}]}]"#)
+    ));
     assert!(holds_for(json!(2.0), "eq", json!("2")));
     assert!(holds_for(json!(true), "eq", json!(true)));
     assert!(holds_for(json!(["a", "b"]), "array_contains_any", json!(["b"])));

@@ -6,7 +6,7 @@ use statsig_engine::{Compiled, Format, LoadError, SpecKind, compile};
 use support::{ABSENT, Project, condition, experiment, gate, layer, payload, rule, user_field, with};
 
 /// A bandit of which this is said to be learned from.
-fn cmab_with_records(records: Value) -> Value {
+fn cmab_with_records(records: &Value) -> Value {
     json!({"x": {
         "salt": "s", "defaultValue": {}, "idType": "userID", "enabled": true, "version": 1, "sampleRate": 0.1,
         "higherIsBetter": true, "groups": [],
@@ -274,8 +274,8 @@ fn parts_beside_the_specs_are_checked_to_the_last_member() {
             "cmab_configs",
             json!({"x": {"salt": "s", "defaultValue": {}, "idType": "userID", "enabled": true}}),
         ),
-        ("cmab_configs", cmab_with_records(json!(1.5))),
-        ("cmab_configs", cmab_with_records(json!(-1))),
+        ("cmab_configs", cmab_with_records(&json!(1.5))),
+        ("cmab_configs", cmab_with_records(&json!(-1))),
     ] {
         let text = with(sound(), json!({field: value})).to_string();
         if !compile(text.as_bytes()).is_err_and(|error| error.to_string().contains(field)) {
@@ -345,8 +345,8 @@ fn what_the_top_level_may_say() {
                     "salt": "s", "defaultValue": {}, "idType": "userID", "enabled": true, "version": 1, "sampleRate": 0.1,
                     "higherIsBetter": true, "groups": [],
                 }}),
-                cmab_with_records(json!(0)),
-                cmab_with_records(json!(u64::MAX)),
+                cmab_with_records(&json!(0)),
+                cmab_with_records(&json!(u64::MAX)),
             ],
         ),
         (

@@ -50,7 +50,7 @@ fn packed(members: Members<String, Value>) -> PackedUser {
             }
         }
     }
-    let mut builder = UserBuilder::new();
+    let mut builder = UserBuilder::in_order();
     builder.begin(AttributeMap::Custom, members.len());
     for (key, value) in members {
         builder.attribute(&key, &attribute(value));

@@ -36,6 +36,9 @@ pub struct UserBuilder {
     nested: Vec<Entry>,
     layout: Layout,
     current: AttributeMap,
+    /// Whether the text of a list has the members of objects in it sorted, so that the order in which they
+    /// were given does not matter. Of a payload the reference keeps the order; of users it has none.
+    sorted: bool,
 }
 
 impl Default for UserBuilder {
@@ -54,7 +57,13 @@ impl UserBuilder {
             nested: Vec::new(),
             layout: Layout::EMPTY,
             current: AttributeMap::Custom,
+            sorted: true,
         }
+    }
+
+    /// As [`Self::new`], for what a payload says: the text of a list keeps the order of all that is in it.
+    pub(crate) fn in_order() -> Self {
+        Self { sorted: false, ..Self::new() }
     }
 
     /// Sets a standard field.
@@ -130,7 +139,7 @@ impl UserBuilder {
             Attribute::Text(text) => Node::Text(self.push_text(text)),
             Attribute::Array(items) => {
                 let start = self.text.len();
-                write_json(&mut self.text, value);
+                write_json(&mut self.text, value, self.sorted);
                 let json = Span { start: start as u32, len: (self.text.len() - start) as u32 };
                 Node::Array { json, items: self.push_run(items.iter().map(|item| ("", item))) }
             }
@@ -153,8 +162,8 @@ impl UserBuilder {
     }
 }
 
-/// Compact JSON, members in their order, as the reference prints a list where text is wanted.
-fn write_json(out: &mut String, value: &Attribute) {
+/// Compact JSON, as the reference prints a list where text is wanted.
+fn write_json(out: &mut String, value: &Attribute, sorted: bool) {
     match value {
         Attribute::Null => out.push_str("null"),
         Attribute::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -165,12 +174,18 @@ fn write_json(out: &mut String, value: &Attribute) {
         }
         Attribute::Float(value) => write_json_float(out, *value),
         Attribute::Text(text) => write_json_string(out, text),
-        Attribute::Array(items) => write_list(out, ['[', ']'], items, write_json),
+        Attribute::Array(items) => {
+            write_list(out, ['[', ']'], items, |out, item| write_json(out, item, sorted));
+        }
         Attribute::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            if sorted {
+                members.sort_by(|(a, _), (b, _)| a.cmp(b));
+            }
             write_list(out, ['{', '}'], members, |out, (key, item)| {
                 write_json_string(out, key);
                 out.push(':');
-                write_json(out, item);
+                write_json(out, item, sorted);
             });
         }
     }
