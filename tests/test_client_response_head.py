@@ -167,3 +167,11 @@ def test_text_that_no_encoding_can_hold(argument: str) -> None:
     arguments: dict[str, Any] = {argument: "\ud800"}
     with pytest.raises(ValueError, match=f"argument '{argument}'"):
         Statsig("secret-key").get_client_initialize_response("u", **arguments)
+
+
+def test_lists_in_lists_of_everybody_are_kept() -> None:
+    shared = {"a": [1, [2.5]], "b": [{"c": None}], "d": [1, 2.5]}
+    body = json.dumps(project())
+    with Reference(body, None, shared) as reference, our_engine(body.encode(), None, shared) as statsig:
+        assert normal(reference.client_response({}))["user"]["custom"] == {"a": "", "b": "", "d": [1, 2.5]}
+        assert normal(statsig.get_client_initialize_response({}))["user"]["custom"] == shared

@@ -83,7 +83,7 @@ def test_random_payloads_agree(first: int) -> None:
 def test_projects_agree() -> None:
     report = compare_cases(project_cases(200))
     report.expect_none()
-    assert report.checks > 5_000
+    assert report.checks > 4_000  # of the sample project alone
 
 
 @pytest.mark.parametrize("environment", [None, "staging"])

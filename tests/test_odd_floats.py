@@ -40,3 +40,16 @@ def test_as_in_the_official_core(number: float, within: Any, field: str) -> None
             ours, theirs = our_answer(statsig, "gate", key, user), reference.check("gate", key, user)
             differences.compare(ours, theirs, lambda key=key: {"test": TARGETS[int(key)]})  # type: ignore[misc]
     differences.expect_none()
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), 2**63 - 1, -(2**63)])
+def test_no_date_is_too_far_away_to_be_compared(number: float) -> None:
+    conditions = {
+        str(target): condition("user_field", "n", "on", target) for target in (0, 2**63 - 1, -(2**63), None)
+    }
+    body = json.dumps(project(conditions, {key: gate([rule(key)]) for key in conditions})).encode()
+    with our_engine(body) as statsig:
+        for key in conditions:
+            answer = our_answer(statsig, "gate", key, {"userID": "u", "custom": {"n": number}})
+            assert answer.reason == "Recognized"
+            assert answer.value == (key == str(int(min(max(number, -(2**63)), 2**63 - 1))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from collections import ChainMap, OrderedDict, UserDict
 from enum import Enum, IntEnum
@@ -13,7 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine_under_test import our_engine
 from small_project import payload
+from small_specs import condition, gate, rule
+from small_specs import project as small_v2
 from statsig_fastly import Statsig, StatsigOptions, StatsigUser
 
 if TYPE_CHECKING:
@@ -120,6 +124,17 @@ def test_nested_values_are_copies_too() -> None:
     assert custom is not None
     custom["a"][1]["b"].append(4)
     assert user.custom == {"a": [1, {"b": [2]}]}
+
+
+def test_the_order_inside_of_lists_decides_nothing() -> None:
+    inner = {"b": 1, "a": {"d": 2, "c": 3}}
+    other = {"a": {"c": 3, "d": 2}, "b": 1}
+    users = [StatsigUser("u", custom={"f": [members]}) for members in (inner, other)]
+    assert users[0] == users[1]
+    text = '[{"a":{"c":3,"d":2},"b":1}]'
+    specs = small_v2({"is": condition("user_field", "f", "any", [text])}, {"g": gate([rule("is")])})
+    with our_engine(json.dumps(specs).encode()) as statsig:
+        assert [statsig.check_gate(user, "g") for user in users] == [True, True]
 
 
 @pytest.mark.parametrize("name", [*TEXT_FIELDS, *MAP_FIELDS, "something_new"])

@@ -109,7 +109,8 @@ def _crossed(
 
 def _operators() -> Iterator[Case]:
     """Every operator, on targets of all kinds and most on those it is for."""
-    values: tuple[Any, ...] = (*SCALARS, *ARRAYS, *OBJECTS)
+    nested: tuple[Any, ...] = ([["a"]], [{"a": 1}], [[]], [[1, [2]], "a"], [{}], [{"a": [{"b": 1.5}]}, None])
+    values: tuple[Any, ...] = (*SCALARS, *ARRAYS, *nested, *OBJECTS)
     odd: tuple[Any, ...] = (None, True, False, 5, 1.5, "a", "1", [], ["a"], [1], {}, {"a": 1})
     texts = (*ARRAYS, *NESTED, *OBJECTS, *([text] for text in TEXTS), [*TEXTS])
     targets: dict[str, Sequence[Any]] = {
@@ -429,7 +430,7 @@ def _agents() -> Case:
     users: list[dict[str, Any]] = [{"userAgent": agent} for agent in AGENTS]
     users += [{"custom": {"userAgent": agent}} for agent in AGENTS[:3]]
     users += [{"userAgent": AGENTS[0], "custom": {"os_name": name}} for name in ("x", "")]
-    odd = (None, True, 5, 1.5, "", ["Windows NT 6.1"], ["curl/8.1"], {"a": 1}, [])
+    odd: tuple[Any, ...] = (None, True, 5, 1.5, "", ["Windows NT 6.1"], ["curl/8.1"], {"a": 1}, [])
     users += [{"custom": {"userAgent": value}} for value in odd]
     return _case("user agents", conditions, users)
 

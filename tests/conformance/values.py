@@ -63,6 +63,8 @@ _POOLS: Final[dict[str, tuple[Json, ...]]] = {
     "mixed": (None, True, False, *TEXTS, *NUMBERS, *NUMERIC_TEXTS, *VERSIONS),
 }
 
+_NESTED: Final[tuple[Json, ...]] = ([1, 2.5], ["a", [None]], {"a": 1}, [], {}, {"é": {"b": ["x"]}})
+
 FAMILIES: Final = ("text", "number", "version", "time", "list", "object", "bool", "mixed")
 
 
@@ -89,14 +91,17 @@ class Values:
     def of_user(self, family: str) -> Json:
         """A value of a user's field.
 
-        Arrays hold no arrays or objects: the reference's Python binding turns those into "".
+        Objects inside of arrays have one member: of more the reference prints them in any order.
         """
         dice = self._dice
         if dice.chance(0.06):
             family = dice.pick(FAMILIES)
         if family == "list":
             inner = dice.pick(("text", "text", "number", "mixed"))
-            return [self.scalar(inner) for _ in range(dice.below(4))]
+            items = [self.scalar(inner) for _ in range(dice.below(4))]
+            if dice.chance(0.1):
+                items.append(dice.pick(_NESTED))
+            return items
         if family == "object":
             members: dict[str, Any] = {
                 key: self.scalar() for key in dice.take(("a", "A", "b", "", "é"), dice.below(4))
