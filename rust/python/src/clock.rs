@@ -2,6 +2,16 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Milliseconds since the epoch, some milliseconds late.
+#[cfg(target_os = "linux")]
+pub(crate) fn about_now_ms() -> u64 {
+    read(rustix::time::ClockId::RealtimeCoarse)
+}
+
+/// Milliseconds since the epoch.
+#[cfg(not(target_os = "linux"))]
+pub(crate) use now_ms as about_now_ms;
+
 /// Milliseconds since the epoch.
 pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
@@ -11,8 +21,12 @@ pub(crate) fn now_ms() -> u64 {
 /// the exact clock takes as long as all else an exposure costs.
 #[cfg(target_os = "linux")]
 pub(crate) fn steady_ms() -> u64 {
-    use rustix::time::{ClockId, clock_gettime};
-    let now = clock_gettime(ClockId::MonotonicCoarse);
+    read(rustix::time::ClockId::MonotonicCoarse)
+}
+
+#[cfg(target_os = "linux")]
+fn read(clock: rustix::time::ClockId) -> u64 {
+    let now = rustix::time::clock_gettime(clock);
     now.tv_sec.cast_unsigned() * 1000 + now.tv_nsec.cast_unsigned() / 1_000_000
 }
 

@@ -8,7 +8,7 @@ use statsig_engine::{
 use std::sync::Arc;
 
 use crate::checks::ruleset_of;
-use crate::clock::{now_ms, steady_ms};
+use crate::clock::{about_now_ms, steady_ms};
 use crate::events::PyEventLog;
 use crate::loaded::Loaded;
 use crate::stored::Kept;
@@ -103,7 +103,7 @@ impl PyEventLog {
         (key, now): (u128, u64),
         keep: impl Fn() -> KeptUser,
     ) {
-        let keep = || (now_ms(), Some(Arc::clone(loaded)), Some(keep()));
+        let keep = || (about_now_ms(), Some(Arc::clone(loaded)), Some(keep()));
         self.change(py, |log| log.take_in(exposed, key, now, keep));
     }
 
@@ -195,7 +195,7 @@ impl PyEventLog {
         keep: impl Fn() -> KeptUser,
     ) {
         if self.is_new(key, steady_ms()) {
-            let event = Event::written(now_ms(), None, Some(keep()), exposure_event(told));
+            let event = Event::written(about_now_ms(), None, Some(keep()), exposure_event(told));
             self.change(py, |log| log.push(event));
         }
     }

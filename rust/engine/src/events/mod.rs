@@ -190,6 +190,9 @@ impl<B, U> EventLog<B, U> {
     /// Takes an event in. The oldest goes if there are too many.
     pub fn push(&mut self, event: Event<B, U>) -> Waiting<Event<B, U>> {
         let is_first = self.is_empty();
+        if self.queue.capacity() == 0 {
+            self.queue.reserve(self.limits.batch_size);
+        }
         let evicted = if self.queue.len() < self.limits.capacity { None } else { self.queue.pop_front() };
         self.counts.overflowed += u64::from(evicted.is_some());
         self.counts.recorded += 1;
@@ -205,6 +208,8 @@ impl<B, U> EventLog<B, U> {
     /// Counts a check that is not exposed.
     pub fn count_check(&mut self, name: &str) -> Waiting<Event<B, U>> {
         let is_first = self.is_empty();
+        // All of them are one event, which is there from the first on.
+        self.counts.recorded += u64::from(self.checks.is_empty());
         if let Some(count) = self.checks.get_mut(name) {
             *count += 1;
         } else if self.checks.len() < MAX_CHECKS {
@@ -222,7 +227,6 @@ impl<B, U> EventLog<B, U> {
         if self.queue.is_empty() && !self.checks.is_empty() {
             let members = encode::checks_event(&self.checks);
             self.checks.clear();
-            self.counts.recorded += 1;
             events.push(Event::written(time, None, None, members));
         }
         events

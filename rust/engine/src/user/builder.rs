@@ -190,3 +190,8 @@ fn write_json(out: &mut String, value: &Attribute, sorted: bool) {
         }
     }
 }
+
+/// Appends a value as JSON, members in their order.
+pub(crate) fn write_attribute(out: &mut String, value: &Attribute) {
+    write_json(out, value, false);
+}
