@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from statsig_fastly.event_requests import event_metadata
+from statsig_fastly.events import DeliverySettings, EventDelivery, EventStats
+from statsig_fastly.transport import HttpTransport, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from api_client import StandingClock
+    from statsig_fastly.emulator import Emulator
 
 PIECE_BYTES = 64 * 1024
 
@@ -108,3 +117,61 @@ class ScriptedLog:
                 "sampled_out": 0,
                 "overflowed": self._overflowed,
             }
+
+
+SDK_KEY = "secret-1a2b3c4d5e6f"
+PATH = "/v1/log_event"
+
+
+def delivery_to(
+    url: str,
+    log: ScriptedLog,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
+    random: Callable[[], float] | None = None,
+    transport: Transport | None = None,
+    spool_dir: Path | None = None,
+    **settings: Any,  # noqa: ANN401 - fields of DeliverySettings
+) -> EventDelivery:
+    """A delivery of batches of ten from `log` to a collector; the log does not notify it yet."""
+    return EventDelivery(
+        log,
+        DeliverySettings(
+            url=url + PATH,
+            sdk_key=SDK_KEY,
+            spool_dir=spool_dir,
+            **{"batch_size": 10, "metadata": event_metadata("a-session"), **settings},
+        ),
+        HttpTransport() if transport is None else transport,
+        clock=clock,
+        wall=wall,
+        random=random,
+    )
+
+
+def names(start: int, end: int) -> list[str]:
+    """Names of so many different events."""
+    return [f"event-{number}" for number in range(start, end)]
+
+
+def arrived(emulator: Emulator) -> list[str]:
+    """Names of the events the collector took, in the order it took them."""
+    return [event["eventName"] for request in emulator.log_event_requests for event in request.events]
+
+
+def drive(delivery: EventDelivery, clock: StandingClock) -> None:
+    """Lets the time pass until nothing waits."""
+    for _ in range(10_000):
+        wait = delivery.step()
+        if wait is None:
+            return
+        clock.now += wait
+    raise AssertionError("it never ends")
+
+
+def balanced(delivery: EventDelivery) -> EventStats:
+    """The statistics, after checking that they account for every event."""
+    stats = delivery.stats()
+    assert stats.recorded == stats.sent + stats.taken_by_others + stats.pending + stats.dropped, stats
+    return stats

@@ -101,16 +101,21 @@ def encoded(pieces: Iterable[bytes], metadata: Mapping[str, object], *, compress
     """The body of a request; with `compress` the JSON is never in memory as a whole."""
     import json
 
-    tail = f'],"statsigMetadata":{json.dumps(metadata, separators=(",", ":"))}}}'.encode()
-    if not compress:
-        return b"".join((_HEAD.encode(), *pieces, tail))
+    def whole() -> Iterator[bytes]:
+        yield _HEAD.encode()
+        yield from pieces
+        yield f'],"statsigMetadata":{json.dumps(metadata, separators=(",", ":"))}}}'.encode()
+
+    return _packed(whole()) if compress else b"".join(whole())
+
+
+def _packed(pieces: Iterable[bytes]) -> bytes:
     import zlib
 
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    packed = bytearray(packer.compress(_HEAD.encode()))
+    packed = bytearray()
     for piece in pieces:
         packed += packer.compress(piece)
-    packed += packer.compress(tail)
     packed += packer.flush()
     return bytes(packed)
 
@@ -142,8 +147,7 @@ def halves(batch: Batch) -> tuple[Batch, Batch] | None:
     import json
     import zlib
 
-    packed = is_gzip(batch.body)
-    text = (zlib.decompress(batch.body, _GZIP) if packed else batch.body).decode()
+    text = (zlib.decompress(batch.body, _GZIP) if is_gzip(batch.body) else batch.body).decode()
     # Cut between events and not decoded and encoded again, so that numbers stay what they are.
     decode = json.JSONDecoder().raw_decode
     ends: list[int] = []
@@ -160,18 +164,9 @@ def halves(batch: Batch) -> tuple[Batch, Batch] | None:
         return None
     cut, end = ends[middle - 1], ends[-1]
     bodies = (text[len(_HEAD) : cut], text[cut + 1 : end])
-    first, second = (_framed(events, text[end:], packed=packed) for events in bodies)
+    whole = [f"{_HEAD}{events}{text[end:]}".encode() for events in bodies]
+    first, second = [_packed([body]) for body in whole] if is_gzip(batch.body) else whole
     return (
         Batch(first, middle, batch.created_ms, batch.retries),
         Batch(second, len(ends) - middle, batch.created_ms, batch.retries),
     )
-
-
-def _framed(events: str, tail: str, *, packed: bool) -> bytes:
-    body = f"{_HEAD}{events}{tail}".encode()
-    if not packed:
-        return body
-    import zlib
-
-    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    return packer.compress(body) + packer.flush()

@@ -294,7 +294,9 @@ class EventDelivery:
                 if batch is None:
                     break
                 tried.add(batch if batch.claim is None else batch.claim.name)
-                if not self._attempt(batch, end):
+                goes_on = self._attempt(batch, end)
+                tried.add(batch.left_as)
+                if not goes_on:
                     return
         self._spool_waits = self._spool_waits and self._failed_requests > failed
 
@@ -364,7 +366,7 @@ class EventDelivery:
         """Sends a batch and does what the answer asks for. False if others would fare no better now."""
         left = None if end is None else end - time.monotonic()
         try:
-            verdict = self._collector.post(batch, self._metadata(""), left)
+            verdict = self._collector.post(batch, self._about("manual"), left)
         except BaseException:
             if batch.claim is not None:
                 batch.claim.release()
@@ -392,14 +394,17 @@ class EventDelivery:
         return True
 
     def _metadata(self, flush_type: str) -> dict[str, object]:
-        given = self._settings.metadata
         return {
-            **(given if isinstance(given, Mapping) else given(flush_type)),
+            **self._about(flush_type),
             "flushingIntervalMs": int(self._backoff.seconds * 1000),
             "batchSize": self._settings.batch_size,
             "maxPendingBatches": self._settings.max_pending_batches,
             "flushType": flush_type,
         }
+
+    def _about(self, flush_type: str) -> Mapping[str, object]:
+        given = self._settings.metadata
+        return given if isinstance(given, Mapping) else given(flush_type)
 
     # Accounts
 

@@ -278,6 +278,8 @@ class Spool:
             return None
         fields = name.split("-")
         try:
+            if not entry.is_file(follow_symlinks=False):
+                return None
             status = entry.stat(follow_symlinks=False)
             if name.endswith(".tmp"):
                 # Its writer was killed.
