@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 from statsig_fastly.errors import described
 from statsig_fastly.event_batches import Batch, encoded, halves
+from statsig_fastly.event_stats import EventStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
     from statsig_fastly.event_batches import EventLog
+    from statsig_fastly.event_requests import Verdict
     from statsig_fastly.event_stats import DeliverySettings
     from statsig_fastly.spool import Claim, Spool
 
@@ -29,7 +31,7 @@ Fate = Literal["sent", "dropped_refused", "dropped_too_large"]
 
 @dataclass(slots=True)
 class Tally:
-    """Events by what became of them; the fields are those of `EventStats`."""
+    """Requests, and events by what became of them; the fields are those of `EventStats`."""
 
     sent: int = 0
     sent_for_others: int = 0
@@ -38,6 +40,19 @@ class Tally:
     dropped_too_large: int = 0
     dropped_at_exit: int = 0
     dropped_for_others: int = 0
+    requests: int = 0
+    failed_requests: int = 0
+    last_error: str | None = None
+    last_sent_at: float | None = None
+
+    def answered(self, verdict: Verdict, now: float) -> None:
+        """Counts a request."""
+        self.requests += 1
+        if verdict.kind == "accepted":
+            self.last_sent_at = now
+        else:
+            self.failed_requests += 1
+            self.last_error = verdict.reason
 
     def add(self, fate: Fate, count: int) -> None:
         """Counts so many events more."""
@@ -97,9 +112,43 @@ class Backlog:
             return sum(batch.count for batch in self._held)
 
     @property
+    def is_full(self) -> bool:
+        """True if memory holds as many batches as it may."""
+        with self.lock:
+            return len(self._held) >= self._settings.max_pending_batches
+
+    @property
     def spooled(self) -> int:
         """Events of this process in the spool."""
         return 0 if self._spool is None else self._spool.own_events
+
+    def stats(self) -> EventStats:
+        """What became of all events so far."""
+        with self.lock:
+            counts, tally, spool = self._log.counts, self.tally, self._spool
+            spooled = self.spooled
+            return EventStats(
+                recorded=counts["recorded"],
+                deduplicated=counts["deduplicated"],
+                sampled_out=counts["sampled_out"],
+                sent=tally.sent,
+                pending=len(self._log) + self.held + spooled,
+                spooled=spooled,
+                dropped_overflow=counts["overflowed"] + tally.dropped_overflow,
+                dropped_refused=tally.dropped_refused,
+                dropped_too_large=tally.dropped_too_large,
+                dropped_at_exit=tally.dropped_at_exit,
+                dropped_spool_full=0 if spool is None else spool.dropped_for_space.own,
+                dropped_unreadable=0 if spool is None else spool.dropped_unreadable.own,
+                sent_for_others=tally.sent_for_others,
+                dropped_for_others=tally.dropped_for_others
+                + (0 if spool is None else spool.dropped_for_space.others + spool.dropped_unreadable.others),
+                taken_by_others=0 if spool is None else spool.taken_by_others,
+                requests=tally.requests,
+                failed_requests=tally.failed_requests,
+                last_error=tally.last_error,
+                last_sent_at=tally.last_sent_at,
+            )
 
     def fresh(self, metadata: Mapping[str, object]) -> Batch | None:
         """The oldest events of the log as a batch, or None if none wait."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from statsig_fastly.errors import described
 from statsig_fastly.event_batches import is_gzip
-from statsig_fastly.transport import Request, TransportError
+from statsig_fastly.transport import HttpTransport, Request, TransportError, user_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from statsig_fastly.event_batches import Batch
     from statsig_fastly.transport import Response, Transport
 
-__all__ = ["Collector", "Verdict", "event_metadata"]
+__all__ = ["Collector", "Verdict", "event_metadata", "load"]
 
 LONGEST_RETRY_AFTER_S = 15 * 60.0
 """What a `Retry-After` is cut to, in seconds."""
@@ -126,6 +126,23 @@ class Collector:
 
     def _safe(self, text: str) -> str:
         return text.replace(self._sdk_key, "<sdk key>")
+
+
+def load(transport: Transport) -> None:
+    """Imports everything that making, sending and understanding a request needs."""
+    import email.utils
+    import encodings.idna  # for looking up a host name
+    import json
+    import platform
+    import random
+    import zlib
+
+    del email, encodings, json, platform, random, zlib
+    if isinstance(transport, HttpTransport):
+        import statsig_fastly.transport_pool
+
+        del statsig_fastly
+        user_agent()
 
 
 def _trouble_with(body: bytes) -> str:

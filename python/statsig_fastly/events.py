@@ -15,7 +15,7 @@ from statsig_fastly import lifecycle
 from statsig_fastly.event_backlog import Backlog
 from statsig_fastly.event_backoff import Backoff
 from statsig_fastly.event_reports import Reports
-from statsig_fastly.event_requests import Collector
+from statsig_fastly.event_requests import Collector, load
 from statsig_fastly.event_stats import DeliverySettings, EventStats, FlushResult
 from statsig_fastly.event_thread import EventThread
 
@@ -63,6 +63,8 @@ class EventDelivery:
         self._wall = wall
         self._random = random
         self._interval = settings.flush_interval_ms / 1000
+        self._transport = transport
+        self._loaded = False
         self._collector = Collector(settings.url, settings.sdk_key, transport, wall)
         self._spool: Spool | None = None
         if settings.spool_dir is not None:
@@ -77,16 +79,14 @@ class EventDelivery:
 
     def _start_over(self) -> None:
         self._backoff = Backoff(self._clock, self._random)
-        self._thread = EventThread(self.step, self._thread_died)
+        self._thread = EventThread(self.step, self._release_flushes)
         self._turn = threading.Lock()  # whoever sends has it
         self._sender: int | None = None
         self._changed = threading.Condition(threading.RLock())
         self._asked = self._answered = 0  # flushes
-        self._requests = self._failed_requests = 0
-        self._last_error: str | None = None
-        self._last_sent_at: float | None = None
         self._reports = Reports()
         self._spool_waits = False
+        self._overflow_seen = 0
 
     def __repr__(self) -> str:
         return f"EventDelivery({self._settings.url!r}, waiting={len(self._log)}, held={self._backlog.held})"
@@ -95,6 +95,11 @@ class EventDelivery:
     def exit_timeout(self) -> float:
         """Seconds the end of the process may take for this delivery."""
         return self._settings.exit_timeout_ms / 1000
+
+    @property
+    def waiting(self) -> bool:
+        """True if events wait that the end of the process would lose."""
+        return len(self._log) > 0 or self._backlog.held > 0
 
     @property
     def flush_due(self) -> bool:
@@ -130,8 +135,9 @@ class EventDelivery:
                 in the background.
         """
         before = self._so_far()
-        self._deliver(timeout)
-        if self._closed and not self._waiting():
+        if self.waiting or (self._spool is not None and not self._spool.is_empty()):
+            self._deliver(timeout)
+        if self._closed and not self.waiting:
             lifecycle.let_go(self)
         return self._result(before)
 
@@ -148,19 +154,17 @@ class EventDelivery:
         reserve = 0.0 if self._spool is None else min(_SPOOLING_S, timeout / 4)
         end = time.monotonic() + max(0.0, timeout - reserve)
         try:
-            while True:
+            while self.waiting:
                 self._deliver(end - time.monotonic())
-                if not self._waiting():
-                    break
                 pause = max(0.0, self._backoff.until - self._clock())
-                if time.monotonic() + pause >= end:
+                if not self.waiting or time.monotonic() + pause >= end:
                     break
                 threading.Event().wait(pause)
         finally:
-            with self._changed:
-                self._answered = self._asked
-                self._changed.notify_all()
-            self._backlog.give_up(self._metadata("shutdown"))
+            self._call_off(max(0.0, end - time.monotonic()))
+            if self.waiting:
+                self._load()
+                self._backlog.give_up(self._metadata("shutdown"))
             self._thread.stop()
             lifecycle.let_go(self)
             self._reports.lost(self._overflowed(), self._clock(), at_once=True)
@@ -168,31 +172,7 @@ class EventDelivery:
 
     def stats(self) -> EventStats:
         """What became of all events so far."""
-        with self._backlog.lock:
-            counts, tally, spool = self._log.counts, self._backlog.tally, self._spool
-            spooled = self._backlog.spooled
-            return EventStats(
-                recorded=counts["recorded"],
-                deduplicated=counts["deduplicated"],
-                sampled_out=counts["sampled_out"],
-                sent=tally.sent,
-                pending=len(self._log) + self._backlog.held + spooled,
-                spooled=spooled,
-                dropped_overflow=counts["overflowed"] + tally.dropped_overflow,
-                dropped_refused=tally.dropped_refused,
-                dropped_too_large=tally.dropped_too_large,
-                dropped_at_exit=tally.dropped_at_exit,
-                dropped_spool_full=0 if spool is None else spool.dropped_for_space.own,
-                dropped_unreadable=0 if spool is None else spool.dropped_unreadable.own,
-                sent_for_others=tally.sent_for_others,
-                dropped_for_others=tally.dropped_for_others
-                + (0 if spool is None else spool.dropped_for_space.others + spool.dropped_unreadable.others),
-                taken_by_others=0 if spool is None else spool.taken_by_others,
-                requests=self._requests,
-                failed_requests=self._failed_requests,
-                last_error=self._last_error,
-                last_sent_at=self._last_sent_at,
-            )
+        return self._backlog.stats()
 
     def forked(self) -> None:
         """In a forked child: forgets what the parent will send, and the parent's locks and thread."""
@@ -209,10 +189,6 @@ class EventDelivery:
             finally:
                 self._sender = None
 
-    def _waiting(self) -> bool:
-        """True if events wait that the end of the process would lose."""
-        return len(self._log) > 0 or self._backlog.held > 0
-
     # Asking the thread
 
     def _deliver(self, timeout: float | None) -> None:
@@ -220,8 +196,6 @@ class EventDelivery:
         lifecycle.watch_child()
         if threading.get_ident() == self._sender or self._thread.is_current():
             return  # called back while sending: waiting for it would take for ever
-        if not self._waiting() and (self._closed or self._spool is None or self._spool.is_empty()):
-            return
         with self._changed:
             self._asked += 1
             goal = self._asked
@@ -256,7 +230,13 @@ class EventDelivery:
                 self._answered = max(self._answered, asked)
                 self._changed.notify_all()
 
-    def _thread_died(self) -> None:
+    def _call_off(self, timeout: float) -> None:
+        """Ends what flushes have asked for, and waits for the request that is under way."""
+        self._release_flushes()
+        if threading.get_ident() != self._sender and self._turn.acquire(timeout=timeout):
+            self._turn.release()
+
+    def _release_flushes(self) -> None:
         with self._changed:
             self._answered = self._asked
             self._changed.notify_all()
@@ -285,7 +265,7 @@ class EventDelivery:
             lambda: self._backlog.oldest(tried, with_demoted=True),
         )
         self._spool_waits = self._spool is not None
-        failed = self._failed_requests
+        failed = self._backlog.tally.failed_requests
         for pick in picks:
             while True:
                 if not self._may_send(everything, end):
@@ -298,13 +278,13 @@ class EventDelivery:
                 tried.add(batch.left_as)
                 if not goes_on:
                     return
-        self._spool_waits = self._spool_waits and self._failed_requests > failed
+        self._spool_waits = self._spool_waits and self._backlog.tally.failed_requests > failed
 
     def _may_send(self, everything: bool, end: float | None) -> bool:
         if end is not None and time.monotonic() >= end:
             return False
         if not everything:
-            return self._clock() >= self._backoff.until
+            return not self._closed and self._clock() >= self._backoff.until
         # Whoever shuts down answers for the flush when the time is over.
         return self._answered < self._asked and self._clock() >= self._backoff.asked_until
 
@@ -312,10 +292,12 @@ class EventDelivery:
         size, left = self._settings.batch_size, len(self._log)
         all_of_it = everything or self._is_overdue(left, self._clock())
         while (left > 0) if all_of_it else (len(self._log) >= size):
+            if self._clock() < self._backoff.own_until and self._backlog.is_full:
+                return  # another batch that fails would cost the oldest one its place
             kind = "limit" if len(self._log) >= size else "scheduled:max_time"
             if everything:
                 kind = "shutdown" if self._closed else "manual"
-            batch = self._backlog.fresh(self._metadata(kind))
+            batch = self._pack(kind)
             if batch is None:
                 return
             left -= batch.count
@@ -328,8 +310,14 @@ class EventDelivery:
             full = waiting >= self._settings.batch_size
             if not full and (self._spool is None or not self._is_overdue(waiting, self._clock())):
                 return
+            if self._backlog.is_full:
+                # The log still has room, or has just begun to lose events: then the oldest ones go instead.
+                overflowed = self._log.counts["overflowed"]
+                if overflowed == self._overflow_seen:
+                    return
+                self._overflow_seen = overflowed
             kind = "scheduled:full_batch" if full else "scheduled:max_time"
-            batch = self._backlog.fresh(self._metadata(kind))
+            batch = self._pack(kind)
             if batch is None:
                 return
             self._spool_waits |= self._backlog.store(batch)
@@ -355,7 +343,9 @@ class EventDelivery:
                 since = self._backlog.waiting_since = now
             at = since + self._interval
             due.append(max(at, blocked) if self._spool is None else at)
-        if waiting >= self._settings.batch_size or self._answered < self._asked:
+        if waiting >= self._settings.batch_size:
+            due.append(blocked if self._backlog.is_full else now)
+        if self._answered < self._asked:
             due.append(now)
         report = self._reports.lost_due(self._overflowed())
         if report is not None:
@@ -364,6 +354,7 @@ class EventDelivery:
 
     def _attempt(self, batch: Batch, end: float | None) -> bool:
         """Sends a batch and does what the answer asks for. False if others would fare no better now."""
+        self._load()
         left = None if end is None else end - time.monotonic()
         try:
             verdict = self._collector.post(batch, self._about("manual"), left)
@@ -371,15 +362,12 @@ class EventDelivery:
             if batch.claim is not None:
                 batch.claim.release()
             raise
-        self._requests += 1
+        self._backlog.tally.answered(verdict, self._wall())
         if verdict.kind == "accepted":
-            self._last_sent_at = self._wall()
             self._backoff.succeeded()
             self._reports.accepted()
             self._backlog.remove(batch, "sent")
             return True
-        self._failed_requests += 1
-        self._last_error = verdict.reason
         if verdict.kind == "retry":
             self._backoff.failed(verdict.retry_after)
             self._reports.failed(verdict)
@@ -392,6 +380,16 @@ class EventDelivery:
             self._reports.too_large(verdict)
             self._backlog.remove(batch, "dropped_too_large")
         return True
+
+    def _pack(self, flush_type: str) -> Batch | None:
+        self._load()
+        return self._backlog.fresh(self._metadata(flush_type))
+
+    def _load(self) -> None:
+        if not self._loaded:
+            with lifecycle.without_fork():
+                load(self._transport)
+            self._loaded = True
 
     def _metadata(self, flush_type: str) -> dict[str, object]:
         return {

@@ -6,11 +6,16 @@ import atexit
 import logging
 import os
 import sys
+import threading
 import time
 import weakref
-from typing import Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["Delivery", "at_exit", "hold", "let_go", "register", "watch_child"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Delivery", "at_exit", "hold", "let_go", "register", "watch_child", "without_fork"]
 
 _log = logging.getLogger("statsig_fastly")
 
@@ -21,6 +26,10 @@ class Delivery(Protocol):
     @property
     def exit_timeout(self) -> float:
         """Seconds it may take at exit."""
+
+    @property
+    def waiting(self) -> bool:
+        """True if it has events that the end of the process would lose."""
 
     def flush(self, timeout: float | None) -> object:
         """Sends what waits; with 0 it only begins to."""
@@ -36,6 +45,9 @@ _live: weakref.WeakSet[Delivery] = weakref.WeakSet()
 # Those that were shut down and have events again: nothing else may keep them alive until the exit.
 _held: set[Delivery] = set()
 _hooked: list[bool] = []
+_no_fork = threading.RLock()
+_forking: list[bool] = []  # whether the fork under way has the lock
+_LONGEST_WAIT_TO_FORK_S = 10.0
 _watched: list[int] = []  # the multiprocessing child whose end is watched
 
 
@@ -46,7 +58,14 @@ def register(delivery: Delivery) -> None:
         _hooked.append(True)
         atexit.register(at_exit)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_in_child)
+            os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+
+
+@contextmanager
+def without_fork() -> Iterator[None]:
+    """Keeps `os.fork` waiting: for imports in a background thread, which a forked child finds half done."""
+    with _no_fork:
+        yield
 
 
 def hold(delivery: Delivery) -> None:
@@ -84,14 +103,25 @@ def at_exit() -> None:
 def _try(delivery: Delivery, timeout: float, *, begin: bool) -> None:
     try:
         if begin:
-            delivery.flush(0.0)
+            if delivery.waiting:
+                delivery.flush(0.0)
         else:
             delivery.shutdown(max(0.0, timeout))
     except Exception:  # one that fails must not cost the others their events  # noqa: BLE001
         _log.warning("delivering events at exit failed", exc_info=True)
 
 
+def _before_fork() -> None:
+    _forking.append(_no_fork.acquire(timeout=_LONGEST_WAIT_TO_FORK_S))
+
+
+def _after_fork() -> None:
+    if _forking.pop():
+        _no_fork.release()
+
+
 def _in_child() -> None:
+    _after_fork()
     _held.clear()
     for delivery in list(_live):
         delivery.forked()
