@@ -170,7 +170,8 @@ def test_a_new_client_sends_what_it_finds(emulator: Emulator, tmp_path: Path) ->
     log = ScriptedLog()
     delivery = delivery_to(emulator.url, log, spool_dir=tmp_path)
     log.record(*names(0, 5))
-    emulator.fault(Fault(status=500))
+    emulator.fault(Fault(status=500, times=2))
+    delivery.flush(10)
     assert delivery.shutdown(0).pending == 5
     heir = delivery_to(emulator.url, ScriptedLog(), spool_dir=tmp_path)
     heir.resume()  # and it tries again although no event of its own wakes it
