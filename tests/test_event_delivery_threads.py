@@ -227,8 +227,8 @@ def test_checks_in_signal_handlers_and_finalizers(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("capacity", [10_000_000, 3_000])
-def test_very_many_events_from_eight_threads_with_faults(emulator: Emulator, capacity: int) -> None:
-    each, threads, size = 12_500, 8, 1000
+def test_a_million_events_from_eight_threads_with_faults(emulator: Emulator, capacity: int) -> None:
+    each, threads, size = 125_000, 8, 2000
     log = ScriptedLog(batch_size=size, capacity=capacity)
     delivery = delivery_to(emulator.url, log, batch_size=size, max_pending_batches=20)
     log.on_waiting(delivery.notify)
