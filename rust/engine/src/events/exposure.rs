@@ -3,7 +3,7 @@
 use fastmurmur3::murmur3_x64_128;
 
 use super::Sampled;
-use crate::evaluation::{Evaluation, SecondaryExposure, Standing};
+use crate::evaluation::{Evaluation, Reason, SecondaryExposure, Standing};
 use crate::overrides::Overrides;
 use crate::ruleset::{CheckKind, Ruleset, SpecId, StringId};
 use crate::user::{AttributeMap, StandardField, UserView};
@@ -156,7 +156,8 @@ impl<'a> Exposed<'a> {
             Some(id) => Name::Known(self.ruleset.spec(id).name),
             None => Name::Other(self.name.into()),
         };
-        let mut secondary = Some(evaluation.exposures.as_slice().into());
+        let mut secondary =
+            (evaluation.reason != Reason::TooDeep).then(|| evaluation.exposures.as_slice().into());
         let subject = match self.kind {
             CheckKind::Gate => Subject::Gate,
             CheckKind::Config => Subject::Config { tells_passed: true },
