@@ -543,7 +543,7 @@ class Evaluator:
         """Exposes an experiment without asking for it, as `manually_log_gate_exposure` does a gate."""
 
     def manually_log_layer_parameter_exposure(self, user: _User, name: str, param_name: str) -> None:
-        """Exposes a parameter of a layer without reading it, if there is such a parameter."""
+        """Exposes a parameter of a layer without reading it, also if there is no such parameter."""
 
     def log_event(
         self,

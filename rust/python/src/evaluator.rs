@@ -294,7 +294,7 @@ impl PyEvaluator {
         self.result(CheckKind::Experiment, user, name, Counts::AsManualExposure).map(drop)
     }
 
-    /// Exposes a parameter of a layer without reading it. Nothing is exposed where there is none of the name.
+    /// Exposes a parameter of a layer without reading it, also where there is none of the name.
     fn manually_log_layer_parameter_exposure(
         &self,
         user: &Bound<'_, PyAny>,
@@ -302,11 +302,7 @@ impl PyEvaluator {
         param_name: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let key = parameter_name(param_name)?;
-        let layer = self.result(CheckKind::Layer, user, name, Counts::AsManualExposure)?;
-        match layer.parameter(key)? {
-            Some(value) => layer.handed_out(key, value).map(drop),
-            None => Ok(()),
-        }
+        self.result(CheckKind::Layer, user, name, Counts::AsManualExposure)?.note_read(key)
     }
 
     /// Takes in an event of the application's own.

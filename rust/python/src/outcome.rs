@@ -222,20 +222,26 @@ impl Outcome {
         }
     }
 
-    /// The value of a parameter, noting that it was read.
+    /// The value of a parameter, noting that it was read. One that is null counts as none.
     #[inline]
     pub(crate) fn handed_out<'py>(
         &self,
         key: &Bound<'py, PyString>,
         value: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(reads) = &self.reads {
-            self.note_read(reads, key)?;
+        if !value.is_none() {
+            self.note_read(key)?;
         }
         Ok(value)
     }
 
-    fn note_read(&self, reads: &Reads, key: &Bound<'_, PyString>) -> PyResult<()> {
+    /// Notes that a parameter was read.
+    #[inline]
+    pub(crate) fn note_read(&self, key: &Bound<'_, PyString>) -> PyResult<()> {
+        self.reads.as_ref().map_or(Ok(()), |reads| self.note_read_as(reads, key))
+    }
+
+    fn note_read_as(&self, reads: &Reads, key: &Bound<'_, PyString>) -> PyResult<()> {
         let py = key.py();
         let (events, name) = (reads.events.get(), self.name.bind(py).to_str()?);
         if !reads.exposes {

@@ -107,9 +107,9 @@ impl<'a> Exposed<'a> {
         }
     }
 
-    /// The rule the exposure names: of merged values, that of the parameter.
+    /// The rule the exposure names: of merged values, that of the parameter, if it was read.
     pub(crate) fn rule(&self) -> StringId {
-        let of_parameter = self.parameter.and_then(|parameter| {
+        let of_parameter = self.parameter.filter(|_| !self.is_manual).and_then(|parameter| {
             self.evaluation.find_parameter(self.ruleset, self.overrides, parameter).map(|(_, rule)| rule)
         });
         of_parameter.unwrap_or(self.evaluation.rule)
@@ -184,7 +184,8 @@ impl<'a> Exposed<'a> {
             standing: evaluation.standing(),
             rule: self.rule(),
             version: evaluation.version,
-            mapped: evaluation.mapped,
+            // As in the reference, reading a parameter does not tell.
+            mapped: evaluation.mapped.filter(|_| self.kind != CheckKind::Layer || self.is_manual),
             secondary,
             sampled,
         }
