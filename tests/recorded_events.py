@@ -22,7 +22,7 @@ from reference import NEVER_MS, ForwardingStorage, PayloadStore
 from statsig_fastly.adapters.memory import MemoryAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -42,6 +42,8 @@ _SOURCE: Final = re.compile(r"^(?:Adapter\([^)]*\)|Network|Bootstrap)(?=:)")
 _DIAGNOSTICS: Final = "statsig::diagnostics"
 # Gates of this name and a number say where the events of a call end.
 _END: Final = "end of call "
+# Made between two flushes: what comes of them fits into one request, as requests of the core may overtake.
+_CALLS: Final = 200
 _SHOWN: Final = 10
 _CHECKS: Final = "statsig::non_exposed_checks"
 
@@ -138,23 +140,21 @@ class Both:
         Both clients must remember only one exposure, so that no call repeats what another exposed.
         """
 
-        def program(sdk: Any, client: Any) -> None:  # noqa: ANN401
-            for number, call in enumerate(calls.values()):
-                call(sdk, client)
-                client.check_gate(sdk.StatsigUser("marker"), f"{_END}{number}")
-
-        ours, theirs = (_cut(events) for events in self.run(program))
-        assert len(ours) == len(theirs) == len(calls) + 1, (len(ours), len(theirs))
-        # What came after the last call.
-        expect_same(ours.pop(), theirs.pop())
         wrong: dict[str, list[str]] = {}
-        for label, left, right in zip(calls, ours, theirs, strict=True):
-            if found := _first_difference(left, right):
-                wrong.setdefault(found, []).append(label)
+        sent: dict[str, Events] = {}
+        for labels in _parts(list(calls)):
+            ours, theirs = (_cut(events) for events in self.run(_marking([calls[label] for label in labels])))
+            assert len(ours) == len(theirs) == len(labels) + 1, (len(ours), len(theirs))
+            # What came after the last call.
+            expect_same(ours.pop(), theirs.pop())
+            sent |= dict(zip(labels, ours, strict=True))
+            for label, left, right in zip(labels, ours, theirs, strict=True):
+                if found := _first_difference(left, right):
+                    wrong.setdefault(found, []).append(label)
         shown = [f"{len(labels)} calls, {', '.join(labels[:4])}: {text}" for text, labels in wrong.items()]
         count = sum(map(len, wrong.values()))
         assert not wrong, f"{count} of {len(calls)} calls differ:\n" + "\n".join(shown[:_SHOWN])
-        return dict(zip(calls, ours, strict=True))
+        return sent
 
     def same(self, program: Program, *, ordered: bool = True) -> Events:
         """Expects the same events of both, which are returned.
@@ -166,6 +166,22 @@ class Both:
         ours, theirs = self.run(program)
         expect_same(ours, theirs, ordered=ordered)
         return ours
+
+
+def _parts(labels: list[str]) -> list[list[str]]:
+    return [labels[first : first + _CALLS] for first in range(0, len(labels), _CALLS)]
+
+
+def _marking(calls: Sequence[Program]) -> Program:
+    """Makes calls, and lets the events tell where each ended."""
+
+    def program(sdk: Any, client: Any) -> None:  # noqa: ANN401 - either package
+        marker = sdk.StatsigUser("marker")
+        for number, call in enumerate(calls):
+            call(sdk, client)
+            client.check_gate(marker, f"{_END}{number}")
+
+    return program
 
 
 def _cut(events: Events) -> list[Events]:
