@@ -66,6 +66,11 @@ class Reports:
                 "an event is too large and lost; more are counted and not reported: %s", verdict.reason
             )
 
+    def not_in_time(self, count: int) -> None:
+        """So many events were left when the time to shut down was over."""
+        if count > 0:
+            _log.warning("%d events could not be sent within the time to shut down, and are lost", count)
+
     def lost(self, so_far: int, now: float, *, at_once: bool) -> None:
         """So many events were dropped so far because too many wait."""
         due = self.lost_due(so_far)

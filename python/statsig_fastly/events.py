@@ -164,7 +164,9 @@ class EventDelivery:
             self._call_off(max(0.0, end - time.monotonic()))
             if self.waiting:
                 self._load()
+                lost = self._backlog.tally.dropped_at_exit
                 self._backlog.give_up(self._metadata("shutdown"))
+                self._reports.not_in_time(self._backlog.tally.dropped_at_exit - lost)
             self._thread.stop()
             lifecycle.let_go(self)
             self._reports.lost(self._overflowed(), self._clock(), at_once=True)
