@@ -1,4 +1,4 @@
-"""What one call of the public API costs, on the sample project. Run with `make bench`."""
+"""What one call of the public API costs, on the sample project, with nothing recorded. Run with `make bench`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ USER = StatsigUser("user-42", country="NZ", custom={"plan": "pro"})
 
 @pytest.fixture(scope="module")
 def statsig() -> Iterator[Statsig]:
-    with Statsig("secret-bench", StatsigOptions(data_adapter=MemoryAdapter(PAYLOAD))) as statsig:
+    options = StatsigOptions(data_adapter=MemoryAdapter(PAYLOAD), disable_all_logging=True)
+    with Statsig("secret-bench", options) as statsig:
         yield statsig
 
 
