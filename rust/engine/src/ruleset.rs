@@ -201,6 +201,8 @@ pub struct Spec {
     pub(crate) target_apps: Box<[StringId]>,
     /// None of its exposures are sampled away.
     pub(crate) forwards_all: bool,
+    /// That of exposures no rule decided.
+    pub(crate) fallback_prefix: u128,
 }
 
 impl Spec {
@@ -214,6 +216,11 @@ impl Spec {
     #[must_use]
     pub fn kind(&self) -> SpecKind {
         self.kind
+    }
+
+    /// The rule id where no rule matched.
+    pub(crate) fn fallback_rule(&self) -> StringId {
+        if self.enabled { StringId::DEFAULT } else { StringId::DISABLED }
     }
 
     /// `feature_gate`, `segment`, `holdout`, `experiment` and so on.
@@ -239,6 +246,8 @@ pub(crate) struct Rule {
     pub(crate) is_group: bool,
     /// Of its exposures, one in so many is logged while exposures are sampled.
     pub(crate) sampling_rate: Option<u64>,
+    /// That of exposures of its spec that it decided.
+    pub(crate) exposure_prefix: u128,
     /// No condition can add an exposure, be unsupported or mark the reason: the first that fails decides.
     pub(crate) pure: bool,
 }

@@ -15,11 +15,12 @@ use serde_json::value::RawValue;
 
 use crate::bucket::Rollout;
 use crate::error::LoadError;
+use crate::events::exposure_prefix;
 use crate::json::describe;
 use crate::parameter_store::ParameterStore;
 use crate::ruleset::{
     Condition, ConditionId, Format, Issue, Mappings, Names, Rule, Ruleset, Source, Spec, SpecId, SpecKind,
-    Test,
+    StringId, Test,
 };
 use crate::wire;
 use bandit::Bandits;
@@ -251,6 +252,7 @@ impl Compiler {
             percentage: rule.pass_percentage,
             is_group: rule.is_experiment_group.unwrap_or(false),
             sampling_rate: rule.sampling_rate,
+            exposure_prefix: 0,
             pure,
         }
     }
@@ -286,6 +288,7 @@ impl Compiler {
             bandit: self.bandits.names.get(name).copied().filter(|_| kind == SpecKind::Config),
             target_apps: spec.target_app_ids.iter().flatten().map(|id| self.tables.string(id)).collect(),
             forwards_all: spec.forward_all_exposures.unwrap_or(false),
+            fallback_prefix: 0,
         }
     }
 
@@ -301,6 +304,15 @@ impl Compiler {
             optional("default_environment", top.default_environment, "a string")?;
         let explored_rules = self.bandits.explored_rules(&self.rules, &mut self.tables);
         let Frozen { strings, values, units } = self.tables.finish();
+        for spec in &mut self.specs {
+            let prefix = |rule: StringId| {
+                exposure_prefix(spec.kind, &strings[spec.name.index()], &strings[rule.index()])
+            };
+            for rule in &mut self.rules[spec.rules.start as usize..spec.rules.end as usize] {
+                rule.exposure_prefix = prefix(rule.id);
+            }
+            spec.fallback_prefix = prefix(spec.fallback_rule());
+        }
         let names = |kind| {
             let ids: Vec<SpecId> = (0u32..)
                 .zip(&self.specs)

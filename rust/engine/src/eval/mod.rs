@@ -354,7 +354,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
     fn default(spec: &Spec, state: &mut Evaluation) {
         state.passes = spec.default_passes;
         state.value = Returned::One(spec.default_value);
-        state.rule = if spec.enabled { StringId::DEFAULT } else { StringId::DISABLED };
+        state.rule = spec.fallback_rule();
     }
 
     fn delegate(&mut self, delegate: SpecId, state: &mut Evaluation) -> Outcome {

@@ -5,7 +5,7 @@ use fastmurmur3::murmur3_x64_128;
 use super::Sampled;
 use crate::evaluation::{Evaluation, Reason, SecondaryExposure, Standing};
 use crate::overrides::Overrides;
-use crate::ruleset::{CheckKind, Ruleset, SpecId, StringId};
+use crate::ruleset::{CheckKind, Ruleset, SpecId, SpecKind, StringId};
 use crate::user::{AttributeMap, StandardField, UserView};
 use crate::value::Scratch;
 
@@ -119,16 +119,34 @@ impl<'a> Exposed<'a> {
     #[inline]
     #[must_use]
     pub fn key(&self) -> u128 {
-        let rule = self.ruleset.string(self.rule());
-        exposure_key(self.kind, self.evaluation.passes, self.name, rule, self.parameter, &self.user)
+        let prefix = self.compiled_prefix().unwrap_or_else(|| {
+            exposure_prefix(self.kind.specs(), self.name, self.ruleset.string(self.rule()))
+        });
+        key_after(prefix, self.evaluation.passes, self.parameter, &self.user)
+    }
+
+    /// What the ruleset knows of the key, where a rule of the spec that was asked for decided, or none did.
+    #[inline]
+    fn compiled_prefix(&self) -> Option<u128> {
+        let evaluation = self.evaluation;
+        let spec = self.ruleset.spec(evaluation.origin?);
+        if spec.kind != self.kind.specs() || self.ruleset.string(spec.name) != self.name {
+            return None;
+        }
+        let (rule, prefix) = match evaluation.decided_by {
+            Some(index) if spec.rules.contains(&index) => {
+                let rule = &self.ruleset.rules[index as usize];
+                (rule.id, rule.exposure_prefix)
+            }
+            Some(_) => return None,
+            None => (spec.fallback_rule(), spec.fallback_prefix),
+        };
+        (self.parameter.is_none() && rule == evaluation.rule).then_some(prefix)
     }
 
     /// Equal for exposures of the same rule of the same spec, to whomever.
     pub(crate) fn rule_key(&self) -> u128 {
-        let mut key = Key::new(self.kind.specs() as u8);
-        key.text(self.name);
-        key.text(self.ruleset.string(self.rule()));
-        key.hash()
+        exposure_prefix(self.kind.specs(), self.name, self.ruleset.string(self.rule()))
     }
 
     fn spec(&self) -> Option<SpecId> {
@@ -194,7 +212,6 @@ impl<'a> Exposed<'a> {
 
 /// Equal for exposures that say the same: of the same spec, rule and value, to the same ids. The same in every
 /// process.
-#[inline]
 #[must_use]
 pub fn exposure_key(
     kind: CheckKind,
@@ -204,13 +221,22 @@ pub fn exposure_key(
     parameter: Option<&str>,
     user: &UserView<'_>,
 ) -> u128 {
-    let mut key = Key::new(match kind {
-        CheckKind::Gate => u8::from(passes),
-        CheckKind::Config | CheckKind::Experiment => 2 + u8::from(passes),
-        CheckKind::Layer => 4,
-    });
+    key_after(exposure_prefix(kind.specs(), name, rule), passes, parameter, user)
+}
+
+/// The part of a key that is the same for everybody.
+pub(crate) fn exposure_prefix(kind: SpecKind, name: &str, rule: &str) -> u128 {
+    let mut key = Key::new();
+    key.push(kind as u8, &[]);
     key.text(name);
     key.text(rule);
+    key.hash()
+}
+
+#[inline]
+fn key_after(prefix: u128, passes: bool, parameter: Option<&str>, user: &UserView<'_>) -> u128 {
+    let mut key = Key::new();
+    key.push(u8::from(passes), &prefix.to_le_bytes());
     if let Some(parameter) = parameter {
         key.text(parameter);
     }
@@ -218,22 +244,18 @@ pub fn exposure_key(
     key.hash()
 }
 
-/// What a key is the hash of: a kind, at most [`MAX_TEXTS`] texts, and the sum over the custom ids.
+/// What a key is the hash of: at most two texts, and 16 bytes twice.
 struct Key {
     bytes: [u8; Self::ROOM],
     len: usize,
 }
 
-/// Name, rule, parameter, user id.
-const MAX_TEXTS: usize = 4;
-
 impl Key {
-    const ROOM: usize = 1 + MAX_TEXTS * (1 + LONGEST_IN_KEY) + size_of::<u128>();
+    const ROOM: usize = 2 * (1 + LONGEST_IN_KEY) + 2 * (1 + size_of::<u128>());
 
-    fn new(kind: u8) -> Self {
-        let mut bytes = [0; Self::ROOM];
-        bytes[0] = kind;
-        Self { bytes, len: 1 }
+    #[inline]
+    fn new() -> Self {
+        Self { bytes: [0; Self::ROOM], len: 0 }
     }
 
     #[inline]
@@ -265,14 +287,12 @@ impl Key {
     fn custom_ids(&mut self, user: &UserView<'_>) {
         let mut scratch = Scratch::new();
         let sum = user.attributes(AttributeMap::CustomIds).fold(0u128, |sum, (name, value)| {
-            let mut id = Self::new(0);
+            let mut id = Self::new();
             id.text(name);
             id.text(value.text(&mut scratch).unwrap_or_default());
             sum.wrapping_add(id.hash())
         });
-        let start = self.len;
-        self.len += size_of::<u128>();
-        self.bytes[start..self.len].copy_from_slice(&sum.to_le_bytes());
+        self.push(0, &sum.to_le_bytes());
     }
 
     fn hash(&self) -> u128 {

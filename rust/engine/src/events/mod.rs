@@ -25,6 +25,7 @@ use seen::Seen;
 pub use encode::{
     Application, EventValue, Origin, Told, ToldSubject, custom_event, exposure_event, write_event,
 };
+pub(crate) use exposure::exposure_prefix;
 pub use exposure::{Exposed, exposure_key};
 pub(crate) use sampling::{Sampled, Sampling, SamplingMode};
 
