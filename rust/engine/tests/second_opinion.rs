@@ -5,6 +5,8 @@ mod cases;
 mod comparison;
 #[path = "support/naive.rs"]
 mod naive;
+#[path = "support/spelling.rs"]
+mod spelling;
 mod support;
 
 use proptest::prelude::*;

@@ -7,6 +7,8 @@ mod cases;
 mod comparison;
 #[path = "../../engine/tests/support/naive.rs"]
 mod naive;
+#[path = "../../engine/tests/support/spelling.rs"]
+mod spelling;
 #[path = "../../engine/tests/support/mod.rs"]
 mod support;
 

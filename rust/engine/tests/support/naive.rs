@@ -4,9 +4,9 @@
 use fancy_regex::Regex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::{cmp::Ordering, collections::HashMap, sync::LazyLock};
+
+use crate::spelling::json as spelled;
 
 /// What an evaluation depends on. `global` is the map of global attributes.
 #[derive(Clone, Debug)]
@@ -303,7 +303,7 @@ fn text(value: &Value) -> Option<String> {
         Value::Null | Value::Object(_) => None,
         Value::Number(number) => Some(number.as_f64()?.to_string()),
         Value::String(text) => Some(text.clone()),
-        Value::Bool(_) | Value::Array(_) => Some(value.to_string()),
+        Value::Bool(_) | Value::Array(_) => Some(spelled(value)),
     }
 }
 
@@ -311,7 +311,7 @@ fn text(value: &Value) -> Option<String> {
 fn elements(target: &Value) -> Option<Vec<String>> {
     let mut kept: Vec<String> = Vec::new();
     for element in target.as_array()? {
-        let text = element.as_str().map_or_else(|| element.to_string(), str::to_owned);
+        let text = element.as_str().map_or_else(|| spelled(element), str::to_owned);
         kept.retain(|other| other.to_lowercase() != text.to_lowercase());
         kept.push(text);
     }
