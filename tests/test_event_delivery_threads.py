@@ -25,15 +25,18 @@ if TYPE_CHECKING:
 NAME = "statsig-fastly-events"
 
 
+_others: set[threading.Thread] = set()
+
+
 def event_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == NAME]
+    return [thread for thread in threading.enumerate() if thread.name == NAME and thread not in _others]
 
 
 @pytest.fixture(autouse=True)
 def _alone() -> None:
-    """Waits for the threads of tests before."""
-    for thread in event_threads():
-        thread.join(30)
+    """Leaves the threads of clients that other tests did not shut down out of account."""
+    _others.clear()
+    _others.update(event_threads())
 
 
 def test_the_first_event_starts_one_thread_and_the_shutdown_ends_it(emulator: Emulator) -> None:
