@@ -11,12 +11,14 @@ use crate::chance::random;
 use crate::clock::now_ms;
 use crate::countries::countries;
 use crate::evaluator::PyEvaluator;
+use crate::events::PyEventLog;
 use crate::exposures::Checked;
 use crate::loaded::Loaded;
 use crate::options::StickyOptions;
 use crate::outcome::{Outcome, Reads};
 use crate::results::PyExperiment;
 use crate::sticky::sticky_result;
+use crate::stored::Kept;
 use crate::user::{Caller, with_caller, with_user};
 
 /// What one check is made against.
@@ -50,13 +52,16 @@ pub(crate) fn ruleset_of(loaded: Option<&Loaded>) -> &Ruleset {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counts {
     /// As an exposure.
-    AsExposure,
+    Exposure,
     /// As an exposure the application asked for.
-    AsManualExposure,
+    ManualExposure,
     /// As one check more of the name.
-    AsCheck,
-    /// Not at all.
-    Nothing,
+    Check,
+}
+
+fn reads(events: Py<PyEventLog>, checked: &Checked<'_>, caller: Caller<'_, '_>, exposes: bool) -> Reads {
+    let (is_manual, is_part) = (checked.is_manual, checked.is_part);
+    Reads { events, user: caller.keep(), exposes, is_manual, is_part }
 }
 
 impl PyEvaluator {
@@ -83,7 +88,8 @@ impl PyEvaluator {
                 evaluation: &evaluation,
                 overrides,
                 parameter: None,
-                is_manual: counts == Counts::AsManualExposure,
+                is_manual: counts == Counts::ManualExposure,
+                is_part: false,
             };
             let reads = self.note(user.py(), &checked, caller, counts);
             (evaluation, reads)
@@ -98,27 +104,54 @@ impl PyEvaluator {
         caller: Caller<'_, '_>,
         counts: Counts,
     ) -> Option<Box<Reads>> {
-        let events = self.events.as_ref().filter(|_| counts != Counts::Nothing)?;
-        let log = events.get();
-        let exposes = counts == Counts::AsManualExposure || (self.exposes && counts == Counts::AsExposure);
-        if exposes {
-            log.expose_groups(py, checked, caller.view, || caller.keep());
-        }
+        let (events, exposes) = self.note_groups(py, checked, caller, counts)?;
         if checked.kind == CheckKind::Layer {
-            let events = events.clone_ref(py);
-            return Some(Box::new(Reads {
-                events,
-                user: caller.keep(),
-                exposes,
-                is_manual: checked.is_manual,
-            }));
+            return Some(Box::new(reads(events.clone_ref(py), checked, caller, exposes)));
         }
         if exposes {
-            log.expose(py, checked, caller.view, || caller.keep());
-        } else {
-            log.count(py, checked.name);
+            events.get().expose(py, checked, caller.view, || caller.keep());
         }
         None
+    }
+
+    /// As [`Self::note`], of a result that was kept for the unit; `live` is what it would have been.
+    pub(crate) fn note_kept(
+        &self,
+        py: Python<'_>,
+        kept: &Kept,
+        live: &Checked<'_>,
+        caller: Caller<'_, '_>,
+        counts: Counts,
+    ) -> Option<Box<Reads>> {
+        let (events, exposes) = self.note_groups(py, live, caller, counts)?;
+        if live.kind == CheckKind::Layer {
+            return Some(Box::new(reads(events.clone_ref(py), live, caller, exposes)));
+        }
+        if exposes {
+            let asked = (live.kind, live.name, None);
+            events.get().expose_kept(py, kept, asked, caller.view, || caller.keep());
+        }
+        None
+    }
+
+    /// Exposes the experiments whose group a condition looked at, or counts them and the check. None where
+    /// nothing is noted, else whether the check is to be exposed.
+    #[inline]
+    fn note_groups(
+        &self,
+        py: Python<'_>,
+        checked: &Checked<'_>,
+        caller: Caller<'_, '_>,
+        counts: Counts,
+    ) -> Option<(&Py<PyEventLog>, bool)> {
+        let events = self.events.as_ref()?;
+        let exposes = counts == Counts::ManualExposure || (self.exposes && counts == Counts::Exposure);
+        if exposes {
+            events.get().expose_groups(py, checked, caller.view, || caller.keep());
+        } else {
+            events.get().count_check(py, checked);
+        }
+        Some((events, exposes))
     }
 
     pub(crate) fn with_input<T>(

@@ -273,7 +273,7 @@ impl PyEvaluator {
 
     /// Exposes a gate without asking for it.
     fn manually_log_gate_exposure(&self, user: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.result(CheckKind::Gate, user, name, Counts::AsManualExposure).map(drop)
+        self.result(CheckKind::Gate, user, name, Counts::ManualExposure).map(drop)
     }
 
     /// Exposes a dynamic config without asking for it.
@@ -282,7 +282,7 @@ impl PyEvaluator {
         user: &Bound<'_, PyAny>,
         name: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        self.result(CheckKind::Config, user, name, Counts::AsManualExposure).map(drop)
+        self.result(CheckKind::Config, user, name, Counts::ManualExposure).map(drop)
     }
 
     /// Exposes an experiment without asking for it.
@@ -291,7 +291,7 @@ impl PyEvaluator {
         user: &Bound<'_, PyAny>,
         name: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        self.result(CheckKind::Experiment, user, name, Counts::AsManualExposure).map(drop)
+        self.result(CheckKind::Experiment, user, name, Counts::ManualExposure).map(drop)
     }
 
     /// Exposes a parameter of a layer without reading it, also where there is none of the name.
@@ -302,7 +302,7 @@ impl PyEvaluator {
         param_name: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let key = parameter_name(param_name)?;
-        self.result(CheckKind::Layer, user, name, Counts::AsManualExposure)?.note_read(key)
+        self.result(CheckKind::Layer, user, name, Counts::ManualExposure)?.note_read(key)
     }
 
     /// Takes in an event of the application's own.
@@ -435,7 +435,7 @@ impl PyEvaluator {
 }
 
 fn counts(disable_exposure_logging: bool) -> Counts {
-    if disable_exposure_logging { Counts::AsCheck } else { Counts::AsExposure }
+    if disable_exposure_logging { Counts::Check } else { Counts::Exposure }
 }
 
 impl PyEvaluator {

@@ -26,6 +26,8 @@ pub(crate) struct Checked<'a> {
     pub(crate) overrides: Option<&'a Overrides>,
     pub(crate) parameter: Option<&'a str>,
     pub(crate) is_manual: bool,
+    /// For a parameter of a store.
+    pub(crate) is_part: bool,
 }
 
 impl PyEventLog {
@@ -44,7 +46,7 @@ impl PyEventLog {
         for group in &checked.evaluation.groups {
             let name = loaded.ruleset.string(group.name);
             let exposed = Exposed {
-                is_group_check: true,
+                is_part: true,
                 overrides: checked.overrides,
                 ..Exposed::new(&loaded.ruleset, CheckKind::Experiment, name, &group.evaluation, user)
             };
@@ -65,6 +67,7 @@ impl PyEventLog {
             overrides: checked.overrides,
             parameter: checked.parameter,
             is_manual: checked.is_manual,
+            is_part: checked.is_part,
             ..Exposed::new(
                 ruleset_of(checked.loaded.map(|loaded| &**loaded)),
                 checked.kind,
@@ -121,7 +124,9 @@ impl PyEventLog {
             subject: match checked.kind {
                 CheckKind::Gate => ToldSubject::Gate(if passes { "true" } else { "false" }),
                 CheckKind::Config => ToldSubject::Config(Some(passes)),
-                CheckKind::Experiment => ToldSubject::Config((!checked.is_manual).then_some(passes)),
+                CheckKind::Experiment => {
+                    ToldSubject::Config((!checked.is_manual && !checked.is_part).then_some(passes))
+                }
                 CheckKind::Layer => ToldSubject::Layer {
                     parameter: checked.parameter.unwrap_or_default(),
                     is_explicit: false,
@@ -157,11 +162,11 @@ impl PyEventLog {
         let (rule, allocated) = (text(&stored.rule_id), text(&stored.delegate));
         let is_explicit = parameter.is_some_and(|parameter| stored.is_explicit(py, parameter));
         let gates = if kind == CheckKind::Layer && !is_explicit {
-            stored.undelegated.as_ref()
+            stored.undelegated.as_deref().unwrap_or_default()
         } else {
-            Some(&stored.exposures)
+            &stored.exposures
         };
-        let gates: Option<Vec<_>> = gates.map(|all| all.iter().map(|gate| gate.texts(py)).collect());
+        let gates: Vec<_> = gates.iter().map(|gate| gate.texts(py)).collect();
         let told = Told {
             subject: match parameter {
                 Some(parameter) => ToldSubject::Layer {
@@ -179,9 +184,7 @@ impl PyEventLog {
             version: stored.version,
             mapped: None,
             is_manual: false,
-            secondary: gates
-                .as_ref()
-                .map(|gates| gates.iter().map(|[gate, value, rule]| (&**gate, &**value, &**rule))),
+            secondary: Some(gates.iter().map(|[gate, value, rule]| (&**gate, &**value, &**rule))),
         };
         let key = exposure_key(kind, stored.passes, name, &rule, parameter, &user);
         self.push_told(py, key, told, keep);
@@ -200,7 +203,17 @@ impl PyEventLog {
         }
     }
 
-    /// Counts a check that is not exposed.
+    /// Counts a check that is not exposed, and the experiments whose group a condition looked at.
+    pub(crate) fn count_check(&self, py: Python<'_>, checked: &Checked<'_>) {
+        if let Some(loaded) = checked.loaded {
+            for group in &checked.evaluation.groups {
+                self.count(py, loaded.ruleset.string(group.name));
+            }
+        }
+        self.count(py, checked.name);
+    }
+
+    /// Counts what is not exposed.
     pub(crate) fn count(&self, py: Python<'_>, name: &str) {
         self.change(py, |log| log.count_check(name));
     }

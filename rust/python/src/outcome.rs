@@ -47,6 +47,8 @@ pub(crate) struct Reads {
     /// As an exposure; else as one check more of the layer.
     pub(crate) exposes: bool,
     pub(crate) is_manual: bool,
+    /// For a parameter of a store.
+    pub(crate) is_part: bool,
 }
 
 impl Outcome {
@@ -267,6 +269,7 @@ impl Outcome {
             overrides: self.overrides.as_deref(),
             parameter,
             is_manual: reads.is_manual,
+            is_part: reads.is_part,
         };
         events.expose(py, &checked, user, keep);
         Ok(())

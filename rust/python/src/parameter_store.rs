@@ -149,7 +149,7 @@ impl PyParameterStore {
             events.get().count(py, store);
         }
         let caller = Caller::of(self.user.bind(py));
-        let counts = if self.disable_exposure_logging { Counts::Nothing } else { Counts::AsExposure };
+        let counts = if self.disable_exposure_logging { Counts::Check } else { Counts::Exposure };
         let read = |ruleset: &Ruleset, input: &Input<'_>| {
             let reading = read_parameter(ruleset, store, param_name, input)?;
             let noted = reading.check.as_ref().and_then(|check| {
@@ -162,6 +162,7 @@ impl PyParameterStore {
                     overrides: snapshot.overrides(),
                     parameter: None,
                     is_manual: false,
+                    is_part: true,
                 };
                 evaluator.note(py, &checked, caller, counts)
             });

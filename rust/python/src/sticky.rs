@@ -55,54 +55,49 @@ pub(crate) fn sticky_result(
             let decision = decide_sticky(ruleset, kind, text, input, &live, &request);
             (live, decision)
         })?;
-    let outcome = evaluator.outcome(name.cast()?, snapshot, live);
-    match (decision, stored) {
+    let live = evaluator.outcome(name.cast()?, snapshot, live);
+    let kept = match (decision, stored) {
         (StickyDecision::Save(slot), _) => {
-            let entry = entry_of(py, &outcome)?;
+            let entry = entry_of(py, &live)?;
             storage.call_method1(intern!(py, "save"), (slot.key, slot.name, entry))?;
+            None
         }
         (StickyDecision::Delete(slot), _) => {
             storage.call_method1(intern!(py, "delete"), (slot.key, slot.name))?;
+            None
         }
-        (StickyDecision::Kept, Some(stored)) => {
-            let outcome = kept(py, &outcome, stored);
-            return with_caller(user, |caller| noted(evaluator, outcome, (kind, text), caller, counts));
-        }
-        (StickyDecision::Kept, None) | (StickyDecision::Live, _) => {}
-    }
-    with_caller(user, |caller| noted(evaluator, outcome, (kind, text), caller, counts))
+        (StickyDecision::Kept, Some(stored)) => Some(kept(py, &live, stored)),
+        (StickyDecision::Kept, None) | (StickyDecision::Live, _) => None,
+    };
+    with_caller(user, |caller| noted(evaluator, live, kept, (kind, text), caller, counts))
 }
 
 /// The outcome, noting that it was asked for.
 fn noted(
     evaluator: &PyEvaluator,
-    mut outcome: Outcome,
+    live: Outcome,
+    kept: Option<Outcome>,
     (kind, name): (CheckKind, &str),
     caller: Caller<'_, '_>,
     counts: Counts,
 ) -> Outcome {
-    let Some(events) = &evaluator.events else {
-        return outcome;
-    };
-    let (py, log) = (caller.py(), events.get());
-    if let (Basis::Kept(kept), CheckKind::Experiment, Counts::AsExposure, true) =
-        (&outcome.basis, kind, counts, evaluator.exposes)
-    {
-        log.expose_kept(py, kept, (kind, name, None), caller.view, || caller.keep());
-        return outcome;
-    }
+    let py = caller.py();
     let checked = Checked {
-        loaded: outcome.shared(),
+        loaded: live.shared(),
         nothing: evaluator.current.nothing(),
         kind,
         name,
-        evaluation: &outcome.evaluation,
-        overrides: outcome.overrides.as_deref(),
+        evaluation: &live.evaluation,
+        overrides: live.overrides.as_deref(),
         parameter: None,
         is_manual: false,
+        is_part: false,
     };
-    outcome.reads = evaluator.note(py, &checked, caller, counts);
-    outcome
+    let reads = match kept.as_ref().map(|kept| &kept.basis) {
+        Some(Basis::Kept(kept)) => evaluator.note_kept(py, kept, &checked, caller, counts),
+        _ => evaluator.note(py, &checked, caller, counts),
+    };
+    Outcome { reads, ..kept.unwrap_or(live) }
 }
 
 /// The entry under a name. One that cannot be read counts as none, and the storage is told.

@@ -80,8 +80,8 @@ pub struct Exposed<'a> {
     pub parameter: Option<&'a str>,
     /// The application asked for the exposure, not for the result.
     pub is_manual: bool,
-    /// A condition asked for the group.
-    pub is_group_check: bool,
+    /// It was made for something else: for a condition on the group, or for a parameter of a store.
+    pub is_part: bool,
 }
 
 impl<'a> Exposed<'a> {
@@ -103,12 +103,22 @@ impl<'a> Exposed<'a> {
             overrides: None,
             parameter: None,
             is_manual: false,
-            is_group_check: false,
+            is_part: false,
         }
+    }
+
+    /// True if the reference goes on without the result, and tells of it as if no rule had matched.
+    fn is_given_up(&self) -> bool {
+        self.is_part
+            && self.evaluation.reason == Reason::TooDeep
+            && matches!(self.kind, CheckKind::Config | CheckKind::Experiment)
     }
 
     /// The rule the exposure names: of merged values, that of the parameter, if it was read.
     pub(crate) fn rule(&self) -> StringId {
+        if self.is_given_up() {
+            return StringId::DEFAULT;
+        }
         let of_parameter = self.parameter.filter(|_| !self.is_manual).and_then(|parameter| {
             self.evaluation.find_parameter(self.ruleset, self.overrides, parameter).map(|(_, rule)| rule)
         });
@@ -174,14 +184,12 @@ impl<'a> Exposed<'a> {
             Some(id) => Name::Known(self.ruleset.spec(id).name),
             None => Name::Other(self.name.into()),
         };
-        let mut secondary =
-            (evaluation.reason != Reason::TooDeep).then(|| evaluation.exposures.as_slice().into());
+        let mut secondary = (evaluation.reason != Reason::TooDeep || self.is_given_up())
+            .then(|| evaluation.exposures.as_slice().into());
         let subject = match self.kind {
             CheckKind::Gate => Subject::Gate,
-            CheckKind::Config => Subject::Config { tells_passed: true },
-            CheckKind::Experiment => {
-                Subject::Config { tells_passed: !self.is_manual && !self.is_group_check }
-            }
+            CheckKind::Config => Subject::Config { tells_passed: !self.is_given_up() },
+            CheckKind::Experiment => Subject::Config { tells_passed: !self.is_manual && !self.is_part },
             CheckKind::Layer => {
                 let parameter = self.parameter.unwrap_or_default();
                 let mut explicit =
@@ -202,8 +210,10 @@ impl<'a> Exposed<'a> {
             standing: evaluation.standing(),
             rule: self.rule(),
             version: evaluation.version,
-            // As in the reference, reading a parameter does not tell.
-            mapped: evaluation.mapped.filter(|_| self.kind != CheckKind::Layer || self.is_manual),
+            // As in the reference, reading a parameter of a layer does not tell.
+            mapped: evaluation
+                .mapped
+                .filter(|_| self.kind != CheckKind::Layer || self.is_manual || self.is_part),
             secondary,
             sampled,
         }
