@@ -78,6 +78,7 @@ def event_project(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         "both groups": condition("experiment_group", "any", ["G2"], field="e2"),
         "no such group": condition("experiment_group", "any", ["x"], field="ghost"),
         "odd group": condition("experiment_group", "any", ["O"], field="odd"),
+        "deep group": condition("experiment_group", "any", ["G"], field="deep"),
         **{f"deep {n}": nested(f"deep {n}") for n in range(DEEP)},
     }
     gates = {
@@ -89,6 +90,7 @@ def event_project(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         "groups": gate(
             [rule("r", ["A", "group", "both groups", "no such group", "odd group"]), rule("r2", ["B"])]
         ),
+        "deep group": gate([rule("r", ["deep group"])]),
         'name "quoted" \\ é\n': gate([rule('rule "é"', ["yes"])]),
         **{f"deep {n}": gate([rule(f"r{n}", [f"deep {n - 1}"] if n else ["yes"])]) for n in range(DEEP)},
         "mapped from": gate([rule("rf", ["A"])], version=3),
@@ -99,6 +101,7 @@ def event_project(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     configs = {
         **CONFIGS,
         "by group": config([rule("r", ["group", "A"], {"a": 1})]),
+        "active by group": config([rule("r", ["group"], {"a": 1})], entity="experiment", isActive=True),
         "not an object": config([rule("r", ["yes"], [1])], defaultValue=None),
         "mapped from": config(
             [rule("cf", ["A"], {"a": "from"})], entity="experiment", isActive=True, version=3
