@@ -74,6 +74,8 @@ class EventDelivery:
             self._spool = Spool(settings.spool_dir, digest, settings.spool_max_bytes)
         self._backlog = Backlog(log, settings, self._spool, clock, wall)
         self._closed = False
+        self._inherited = False
+        self._inheriting = threading.RLock()
         self._start_over()
         lifecycle.register(self)
 
@@ -87,6 +89,16 @@ class EventDelivery:
         self._reports = Reports()
         self._spool_waits = False
         self._overflow_seen = 0
+
+    def _own_process(self) -> None:
+        """In a forked child, with the first use: locks and a thread of its own, of the kind it uses by then.
+
+        gevent may replace `threading` only after the fork, as it does in gunicorn's workers.
+        """
+        with self._inheriting:
+            if self._inherited:
+                self._start_over()
+                self._inherited = False
 
     def __repr__(self) -> str:
         return f"EventDelivery({self._settings.url!r}, waiting={len(self._log)}, held={self._backlog.held})"
@@ -104,6 +116,8 @@ class EventDelivery:
     @property
     def flush_due(self) -> bool:
         """True if a batch is full, the oldest event has waited long enough, or a retry may be made."""
+        if self._inherited:
+            self._own_process()
         now = self._clock()
         if self._backlog.held:
             return now >= self._backoff.until
@@ -112,6 +126,8 @@ class EventDelivery:
     def notify(self, full: bool) -> None:  # noqa: ARG002 - the length of the log says so as well
         """Told by the log, in whatever thread records, that events wait. Never waits and never raises."""
         try:
+            if self._inherited:
+                self._own_process()
             if self._backlog.waiting_since is None:
                 self._backlog.waiting_since = self._clock()
             lifecycle.watch_child()
@@ -124,6 +140,8 @@ class EventDelivery:
 
     def resume(self) -> None:
         """Starts the thread if the spool holds batches, of earlier processes for example."""
+        if self._inherited:
+            self._own_process()
         if self._spool is not None and not self._spool.is_empty():
             self._thread.signal()
 
@@ -174,16 +192,21 @@ class EventDelivery:
 
     def stats(self) -> EventStats:
         """What became of all events so far."""
+        if self._inherited:
+            self._own_process()
         return self._backlog.stats()
 
     def forked(self) -> None:
         """In a forked child: forgets what the parent will send, and the parent's locks and thread."""
+        self._inheriting = threading.RLock()
+        self._inherited = True
         self._log.clear()
         self._backlog.forked()
-        self._start_over()
 
     def step(self) -> float | None:
         """Does what is due, in this thread. Returns seconds until something is, or None if nothing waits."""
+        if self._inherited:
+            self._own_process()
         with self._turn:
             self._sender = threading.get_ident()
             try:
