@@ -29,15 +29,17 @@ def environment(events_to: str, **more: str) -> dict[str, str]:
     }
 
 
-def write(directory: Path, program: str, name: str = "program.py") -> Path:
-    """A program as a file, which children that are spawned import."""
-    path = directory / name
-    path.write_text(f"import os, signal, sys, threading\nfrom program_client import statsig\n{program}")
+def write(directory: Path, program: str, first: str = "") -> Path:
+    """A program as a file, which children that are spawned import; `first` comes before all imports."""
+    path = directory / "program.py"
+    path.write_text(
+        f"{first}\nimport os, signal, sys, threading\nfrom program_client import statsig\n{program}"
+    )
     return path
 
 
 def run(
-    directory: Path, program: str, events_to: str, *flags: str, **more: str
+    directory: Path, program: str, events_to: str, *flags: str, first: str = "", **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs a program that finds its client under the name `statsig`.
 
@@ -46,10 +48,11 @@ def run(
         program: What it does then.
         events_to: URL of its collector.
         flags: Options of the interpreter.
+        first: What it does before it imports anything.
         more: Further environment variables.
     """
     return subprocess.run(
-        [sys.executable, *flags, str(write(directory, program))],
+        [sys.executable, *flags, str(write(directory, program, first))],
         env=environment(events_to, **more),
         capture_output=True,
         text=True,
