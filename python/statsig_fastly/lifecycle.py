@@ -48,7 +48,7 @@ _hooked: list[bool] = []
 _no_fork = threading.RLock()
 _forking: list[bool] = []  # whether the fork under way has the lock
 _LONGEST_WAIT_TO_FORK_S = 10.0
-_watched: list[int] = []  # the multiprocessing child whose end is watched
+_watched: list[int] = []  # the process whose end as a child is watched
 
 
 def register(delivery: Delivery) -> None:
@@ -79,15 +79,23 @@ def let_go(delivery: Delivery) -> None:
 
 
 def watch_child() -> None:
-    """In a multiprocessing child, where exit handlers are not run: has its end noticed all the same."""
+    """Has the end of a child of multiprocessing or Celery noticed, where exit handlers are not run."""
     if _watched == [os.getpid()]:
         return
     # Whoever is such a child has these imported; nobody else has to.
     process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
-    if process is None or util is None or process.parent_process() is None:
+    celery = sys.modules.get("celery.signals")
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, at_exit, exitpriority=-100)
+    elif celery is not None:
+        celery.worker_process_shutdown.connect(_celery_child_ends, weak=False, dispatch_uid=__name__)
+    else:
         return
     _watched[:] = [os.getpid()]
-    util.Finalize(None, at_exit, exitpriority=-100)
+
+
+def _celery_child_ends(**_: object) -> None:
+    at_exit()
 
 
 def at_exit() -> None:
