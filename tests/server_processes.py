@@ -31,7 +31,7 @@ class Server:
         self.process = process
         self.port = port
 
-    def ask(self, path: str) -> Any:
+    def ask(self, path: str) -> list[Any]:
         """What it answers to a GET on a new connection, read as JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
@@ -39,7 +39,8 @@ class Server:
             response = connection.getresponse()
             body = response.read()
             assert response.status == 200, (response.status, body)
-            return json.loads(body)
+            found: list[Any] = json.loads(body)
+            return found
         finally:
             connection.close()
 

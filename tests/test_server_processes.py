@@ -1,4 +1,4 @@
-"""Clients in web servers as people run them: gunicorn with workers that were preloaded, uvicorn on uvloop, gevent."""
+"""Clients in web servers as people run them: gunicorn with preloaded workers, uvicorn on uvloop, gevent."""
 
 from __future__ import annotations
 
