@@ -1,4 +1,4 @@
-"""What one call of the public API costs on the sample project, with nothing recorded. Run with `make bench`."""
+"""What a call of the public API costs on the sample project with nothing recorded. Run with `make bench`."""
 
 from __future__ import annotations
 
