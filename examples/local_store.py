@@ -22,5 +22,5 @@ with Emulator() as emulator:
         print("button_color:", statsig.get_experiment(user, "button_color").get("color", "blue"))
         print("checkout_layer:", statsig.get_layer(user, "checkout_layer").get("steps", 1))
         print(statsig.get_feature_gate(user, "test_fastly"))
-    exposures = [event["eventName"] for sent in emulator.log_event_requests() for event in sent.events]
+    exposures = [event["eventName"] for sent in emulator.log_event_requests for event in sent.events]
     print("sent:", *exposures)
