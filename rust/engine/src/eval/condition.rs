@@ -61,8 +61,11 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         match condition {
             Condition::Public => Ok(Some(true)),
             Condition::Unsupported(source) => {
-                if let Source::Country(fields) = source {
-                    self.country(fields, state);
+                // What is looked at is looked at, whatever was to be done with it.
+                match source {
+                    Source::Country(fields) => _ = self.country(fields, state),
+                    Source::Group(Some(experiment)) => _ = self.group(experiment)?,
+                    _ => {}
                 }
                 Ok(None)
             }
@@ -135,7 +138,10 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             (self.gates, self.base, self.memo) = (gates, base, memo);
             let evaluation = match outcome {
                 Err(Stop::Runaway) => return Err(Stop::Runaway),
-                Ok(true) => state,
+                Ok(true) => {
+                    self.tell_explored(&mut state);
+                    state
+                }
                 Ok(false) => Evaluation::unrecognized(),
                 Err(Stop::TooDeep) => Evaluation::new(Reason::TooDeep),
             };

@@ -202,13 +202,18 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             let all = self.exposures.len() as u32;
             state.undelegated = Some(Undelegated { from: all, to: all });
         }
-        if state.explored {
-            state.rule = self.ruleset.explored_rules.get(&state.rule).copied().unwrap_or(state.rule);
-        }
+        self.tell_explored(&mut state);
         state.exposures = self.exposures;
         state.groups = self.group_checks;
         state.is_analytical = self.is_analytical;
         state
+    }
+
+    /// The rule of a group that chance chose says so.
+    fn tell_explored(&self, state: &mut Evaluation) {
+        if state.explored {
+            state.rule = self.ruleset.explored_rules.get(&state.rule).copied().unwrap_or(state.rule);
+        }
     }
 
     /// Evaluates a name: what the application set, else what the name is mapped to, else the bandit, else
