@@ -1,4 +1,4 @@
-"""Reads config specs out of a KV Store and checks a gate, with no account and no network.
+"""Reads config specs out of a KV Store, checks a gate, and sends events, with no account and no network.
 
 Needs the extra `cli`, which brings the local store's server.
 """
@@ -14,7 +14,6 @@ with Emulator() as emulator:
     emulator.put("my-kv-store", "statsig-1a2b3c", json.dumps(sample_project()).encode())
 
     adapter = FastlyDataAdapter("my-kv-store", "statsig-1a2b3c", token=emulator.token, api=emulator.url)
-    # Exposures go to the emulator too, which stands in for Statsig here.
     options = StatsigOptions(data_adapter=adapter, log_event_url=f"{emulator.url}/v1/log_event")
     with Statsig("secret-key", options) as statsig:
         user = StatsigUser("user-42", country="NZ", custom={"plan": "pro"})
@@ -22,5 +21,5 @@ with Emulator() as emulator:
         print("button_color:", statsig.get_experiment(user, "button_color").get("color", "blue"))
         print("checkout_layer:", statsig.get_layer(user, "checkout_layer").get("steps", 1))
         print(statsig.get_feature_gate(user, "test_fastly"))
-    exposures = [event["eventName"] for sent in emulator.log_event_requests for event in sent.events]
-    print("sent:", *exposures)
+    for request in emulator.events:
+        print("sent:", [event["eventName"] for event in request["events"]])

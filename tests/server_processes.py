@@ -31,7 +31,7 @@ class Server:
         self.process = process
         self.port = port
 
-    def ask(self, path: str) -> list[Any]:
+    def ask(self, path: str) -> Any:  # noqa: ANN401 - whatever the application answers
         """What it answers to a GET on a new connection, read as JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
@@ -39,8 +39,7 @@ class Server:
             response = connection.getresponse()
             body = response.read()
             assert response.status == 200, (response.status, body)
-            found: list[Any] = json.loads(body)
-            return found
+            return json.loads(body)
         finally:
             connection.close()
 
@@ -65,7 +64,7 @@ def serving(directory: Path, events_to: str, *command: str, **more: str) -> Iter
         process = subprocess.Popen(
             [sys.executable, "-m", *(word.format(fd=fd) for word in command)],
             cwd=directory,
-            env=environment(events_to, **more),
+            env={**environment(events_to), **more},
             pass_fds=[fd],
             text=True,
         )
