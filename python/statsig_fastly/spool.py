@@ -137,7 +137,8 @@ class Spool:
 
     def _start_over(self) -> None:
         self._lock = threading.RLock()
-        self._number = 0
+        # Not from 0: processes on other machines that share the directory may have the same pid.
+        self._number = int.from_bytes(os.urandom(4), "big")
         self._own: dict[str, int] = {}
         self._tries: dict[str, tuple[int, int]] = {}  # how often by name, and how often it was answered
         self._useless: set[str] = set()
