@@ -131,11 +131,16 @@ impl PyParameterStore {
         let value = match self.read(key.py(), text(Place::Argument("param_name"), key)?)? {
             None => None,
             Some(Read::Value(value)) => of_kind(Some(value), kind)?,
-            Some(Read::Member { outcome, name }) => match of_kind(outcome.parameter(&name)?, kind)? {
-                // It is read only if it fits.
-                Some(value) => Some(outcome.handed_out(&name, value)?),
-                None => None,
-            },
+            Some(Read::Member { outcome, name }) => {
+                let value = outcome.parameter(&name)?;
+                let is_null = value.as_ref().is_some_and(|value| value.is_none());
+                let value = of_kind(value, kind)?;
+                // It is read only if it fits. To the reference, null does, and has no value.
+                if is_null || value.is_some() {
+                    outcome.note_read(&name)?;
+                }
+                value
+            }
         };
         value.map_or_else(|| fallback_of(fallback, kind), Ok)
     }

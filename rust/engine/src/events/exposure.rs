@@ -197,6 +197,9 @@ impl<'a> Exposed<'a> {
                 let is_explicit = explicit.as_mut().is_some_and(|all| all.any(|name| name == parameter));
                 if !is_explicit {
                     secondary = evaluation.undelegated_exposures().map(|all| all.copied().collect());
+                    if self.is_part {
+                        secondary = secondary.or_else(|| Some(Box::default()));
+                    }
                 }
                 let allocated = evaluation.delegate.filter(|_| is_explicit);
                 Subject::Layer { parameter: parameter.into(), is_explicit, allocated }
