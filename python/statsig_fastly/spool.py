@@ -176,7 +176,7 @@ class Spool:
         self._make_room(len(batch.body))
         with self._lock:
             self._number += 1
-            stem = f"{batch.created_ms:013d}-{os.getpid()}-{self._number}-{batch.count}"
+            stem = f"{batch.created_ms:013d}-{os.getpid()}-{self._number:010d}-{batch.count}"
         name = stem + self._suffix
         path = self._directory / name
         temporary = self._directory / f"{name}.tmp"
