@@ -1,6 +1,6 @@
 """The one client of an application: the other examples import it from here.
 
-The environment can point it at a local store and a local collector, such as those of `statsig-fastly emulator`.
+The environment can point it at a local store and collector, such as those of `statsig-fastly emulator`.
 """
 
 import os

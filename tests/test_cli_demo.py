@@ -46,6 +46,7 @@ GROUPS = SHARES[1:]
 AFTER = "test_fastly, after the change"
 PEOPLE = ("user-2", "user-1", "user-12", "user-17")
 CHECKOUT = PEOPLE[1:]
+SENT, GOT, EXPOSED = "sent, says the client", "got by the collector", "users exposed to test_fastly"
 STEPS = ("publish", "start", "sync, nothing new", "publish a change", "sync, something new")
 
 
@@ -91,6 +92,7 @@ def off(report: DemoReport) -> set[str]:
         *(share.name for share in report.shares if not share.ok),
         *(each.user for each in report.explained if not each.ok),
         *(step.name for step in report.steps if not step.ok),
+        *(count.name for count in report.events if not count.ok),
     }
 
 
@@ -117,8 +119,12 @@ def test_piped_it_is_plain_text_with_all_figures() -> None:
     assert "Adapter(FastlyKV):Recognized" in text
     assert re.search(r"^  sync, nothing new +HEAD +0  no +ok$", text, re.MULTILINE)
     assert re.search(r"^  sync, something new +HEAD, GET +235,\d{3}  yes +ok$", text, re.MULTILINE)
+    sent = re.search(r"^  sent, says the client +(\d+,\d{3}) +\1  ok$", text, re.MULTILINE)
+    assert sent is not None
+    assert re.search(rf"^  got by the collector +{sent[1]} +{sent[1]}  ok$", text, re.MULTILINE)
+    assert re.search(r"^  users exposed to test_fastly +10,000 +10,000  ok$", text, re.MULTILINE)
     assert re.search(r"^  the same StatsigUser each time +\d+$", text, re.MULTILINE)
-    assert text.endswith("\nAll 14 expectations are met.\n")
+    assert text.endswith("\nAll 17 expectations are met.\n")
 
 
 def test_only_the_timings_differ_from_run_to_run() -> None:
@@ -140,8 +146,9 @@ def test_json_has_every_figure_and_an_ok_for_each() -> None:
     assert found["shares"][0]["low"] == pytest.approx(0.5 - 4.9 * 0.01)
     assert [each["user"] for each in found["explained"]] == list(PEOPLE)
     assert [step["name"] for step in found["steps"]] == list(STEPS)
-    figures = [*found["shares"], *found["explained"], *found["steps"]]
-    assert [figure["ok"] for figure in figures] == [True] * 14
+    assert [count["name"] for count in found["events"]] == [SENT, GOT, EXPOSED]
+    figures = [*found["shares"], *found["explained"], *found["steps"], *found["events"]]
+    assert [figure["ok"] for figure in figures] == [True] * 17
     assert len({json.dumps(each["got"]) for each in found["explained"]}) == 4
     assert all(timing["ns_per_check"] > 0 for timing in found["timings"])
     assert [timing["checks_per_round"] for timing in found["timings"]] == [1000, 1000]
@@ -155,7 +162,7 @@ def test_on_a_terminal_it_is_drawn_in_the_width_there_is(columns: int) -> None:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
     assert "\x1b" not in plain
     assert max(map(len, plain.splitlines())) <= columns
-    assert "All 14 expectations are met." in plain
+    assert "All 17 expectations are met." in plain
     if columns >= 80:
         assert "test_fastly, after the change   100.00%" in plain
         assert "N4glGLRXlS58Cxri67Gxfx  Test   holiday_holdout=false  ok" in plain
@@ -310,6 +317,36 @@ def test_other_traffic_than_expected_is_noticed(emulator: Callable[[], Emulator]
     assert off(report) == expected
 
 
+def test_every_user_is_exposed_once() -> None:
+    report = collect(FEW)
+    passed = next(share for share in report.shares if share.name == TEST_GATE).measured * FEW
+    # The gate, the experiment, the gate again for those who did not pass before, and four people.
+    assert report.events[0].got == FEW + FEW + (FEW - passed) + 4
+
+
+def test_more_users_than_the_collector_is_to_keep() -> None:
+    report = collect(12_000)
+    assert off(report) == set()
+    assert report.events[2].got == 10_000
+
+
+TAKEN = b'{"success":true}'
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault(path="/log_event", status=503), set()),
+        (Fault(path="/log_event", status=400, times=None), {SENT, EXPOSED}),
+        (Fault(path="/log_event", status=202, body=TAKEN, times=None), {GOT, EXPOSED}),
+        (Fault(path="/log_event", status=503, after=True), {GOT}),
+    ],
+    ids=["one retry", "refused", "thrown away", "taken twice"],
+)
+def test_other_events_than_sent_are_noticed(fault: Fault, expected: set[str]) -> None:
+    assert off(collect(FEW, emulator=failing(fault))) == expected
+
+
 def test_what_went_wrong_is_part_of_the_failure() -> None:
     report = collect(FEW, emulator=failing(Fault(method="HEAD", status=503)))
     (failure,) = report.failures
@@ -335,7 +372,7 @@ def test_what_is_off_is_one_line_each_and_status_1(
     if options:
         assert json.loads(answer.stdout)["ok"] is False
     else:
-        assert "\n2 of 14 expectations are off.\n" in answer.stdout
+        assert "\n2 of 17 expectations are off.\n" in answer.stdout
         assert answer.stdout.count("OFF") == 3  # the user is in two tables
 
 

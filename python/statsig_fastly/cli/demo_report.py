@@ -9,7 +9,17 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-__all__ = ["STANDARD_ERRORS", "Answer", "DemoReport", "Explained", "Share", "Step", "Timing", "Traffic"]
+__all__ = [
+    "STANDARD_ERRORS",
+    "Answer",
+    "Count",
+    "DemoReport",
+    "Explained",
+    "Share",
+    "Step",
+    "Timing",
+    "Traffic",
+]
 
 STANDARD_ERRORS: Final = 4.9
 """Half width of a band; a share that is as it should be falls outside once in a million."""
@@ -115,6 +125,26 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """Something counted beside the number it should be."""
+
+    name: str
+    got: int
+    expected: int
+    ok: bool
+
+    @classmethod
+    def of(cls, name: str, got: int, expected: int) -> Count:
+        """A count that is to be as expected."""
+        return cls(name, got, expected, got == expected)
+
+    @property
+    def failure(self) -> str:
+        """What is off, in one line."""
+        return f"{self.name}: expected {self.expected}, got {self.got}"
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """How long a check takes, in ns: the median of some rounds."""
 
@@ -126,7 +156,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """All that one run measured. `steps` is in the order of events; timings are never off."""
+    """All that one run measured. `steps` is in the order of events; timings are never off.
+
+    `deduplicated` exposures were not sent, as they were repeated within a minute.
+    """
 
     users: int
     seed: int
@@ -139,12 +172,14 @@ class DemoReport:
     shares: tuple[Share, ...]
     explained: tuple[Explained, ...]
     steps: tuple[Step, ...]
+    events: tuple[Count, ...]
+    deduplicated: int
     timings: tuple[Timing, ...]
 
     @property
-    def expectations(self) -> tuple[Share | Explained | Step, ...]:
+    def expectations(self) -> tuple[Share | Explained | Step | Count, ...]:
         """All figures that can be off."""
-        return *self.shares, *self.explained, *self.steps
+        return *self.shares, *self.explained, *self.steps, *self.events
 
     @property
     def failures(self) -> list[str]:

@@ -20,15 +20,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from statsig_fastly import (
     DynamicConfig,
+    EventStats,
+    ExperimentEvaluationOptions,
     FastlyDataAdapter,
+    FeatureGateEvaluationOptions,
     Layer,
     Statsig,
     StatsigFastlyError,
     StatsigOptions,
     StatsigUser,
 )
-from statsig_fastly.cli.demo_report import Answer, DemoReport, Explained, Share, Step, Timing, Traffic
+from statsig_fastly.cli.demo_report import Answer, Count, DemoReport, Explained, Share, Step, Timing, Traffic
 from statsig_fastly.emulator import Emulator
+from statsig_fastly.emulator.events import PATH as LOG_EVENT_PATH
 from statsig_fastly.sample_project import (
     BUTTON_EXPERIMENT,
     CHECKOUT_EXPERIMENT,
@@ -49,6 +53,8 @@ _KEY: Final = "statsig-demo"
 _GATE_SHARE: Final = 0.5
 # Thousand buckets do not divide by three.
 _GROUP_SHARES: Final = {"Control": 0.334, "Blue": 0.333, "Green": 0.333}
+# The collector keeps every exposure; of more users there would be too many.
+_EXPOSED_USERS: Final = 10_000
 # Rounds much shorter than a slice of the scheduler, so that a busy machine spoils few of them.
 _ROUNDS: Final = 51
 _CHECKS_PER_ROUND: Final = 1000
@@ -99,7 +105,9 @@ def collect(
 
         adapter = FastlyDataAdapter(_STORE, _KEY, token=store.token, api=store.url, transport=wire)
         options = StatsigOptions(
-            data_adapter=adapter, init_timeout_ms=_WAIT_SECONDS * 1000, disable_all_logging=True
+            data_adapter=adapter,
+            init_timeout_ms=_WAIT_SECONDS * 1000,
+            log_event_url=f"{store.url}{LOG_EVENT_PATH}",
         )
         with Statsig("secret-demo", options) as statsig:
             failure = statsig.get_initialize_details().failure_details
@@ -112,6 +120,8 @@ def collect(
             )
             shares = [_gate_share(statsig, people, TEST_GATE, _GATE_SHARE), *_group_shares(statsig, people)]
             explained = _explained(statsig, sample)
+            # Sending what came together so far is not to disturb the timings.
+            statsig.flush().wait(_WAIT_SECONDS)
             timings = _timings(statsig, ids[:_CHECKS_PER_ROUND])
 
             synced = statsig.sync().result(_WAIT_SECONDS)
@@ -125,6 +135,8 @@ def collect(
             step("sync, something new", expected, synced.changed, synced.error)
             shares.append(_gate_share(statsig, people, f"{TEST_GATE}, after the change", 1.0))
 
+            events, deduplicated = _events(statsig, store, min(users, _EXPOSED_USERS))
+
     return DemoReport(
         users=users,
         seed=seed,
@@ -137,6 +149,8 @@ def collect(
         shares=tuple(shares),
         explained=tuple(explained),
         steps=tuple(steps),
+        events=events,
+        deduplicated=deduplicated,
         timings=tuple(timings),
     )
 
@@ -174,7 +188,9 @@ class _Wire:
         sent = sum(len(request.body_bytes) for request in requests if "/keys/" in request.path)
         received, self._received = self._received, 0
         self._seen += len(requests)
-        return tuple(request.method for request in requests), sent + received
+        # Events are sent in the background, whenever a batch of them is full.
+        methods = tuple(request.method for request in requests if request.path != LOG_EVENT_PATH)
+        return methods, sent + received
 
     def _publish(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Response:
         headers = {"Fastly-Key": self._store.token, **headers}
@@ -198,12 +214,16 @@ def _rolled_out(sample: dict[str, Any]) -> dict[str, Any]:
 
 
 def _gate_share(statsig: Statsig, people: Sequence[StatsigUser], name: str, expected: float) -> Share:
-    passed = sum(statsig.check_gate(user, TEST_GATE) for user in people)
+    check, quiet = statsig.check_gate, FeatureGateEvaluationOptions(disable_exposure_logging=True)
+    passed = sum(check(user, TEST_GATE) for user in people[:_EXPOSED_USERS])
+    passed += sum(check(user, TEST_GATE, quiet) for user in people[_EXPOSED_USERS:])
     return Share.of(name, passed, len(people), expected)
 
 
 def _group_shares(statsig: Statsig, people: Sequence[StatsigUser]) -> list[Share]:
-    groups = Counter(statsig.get_experiment(user, BUTTON_EXPERIMENT).group_name for user in people)
+    get, quiet = statsig.get_experiment, ExperimentEvaluationOptions(disable_exposure_logging=True)
+    groups = Counter(get(user, BUTTON_EXPERIMENT).group_name for user in people[:_EXPOSED_USERS])
+    groups += Counter(get(user, BUTTON_EXPERIMENT, quiet).group_name for user in people[_EXPOSED_USERS:])
     return [
         Share.of(f"{BUTTON_EXPERIMENT}: {group}", groups[group], len(people), expected)
         for group, expected in _GROUP_SHARES.items()
@@ -247,6 +267,24 @@ def _explained(statsig: Statsig, sample: dict[str, Any]) -> list[Explained]:
 def _answer(result: DynamicConfig | Layer, parameter: str, group: str | None) -> Answer:
     exposures = tuple(f"{shown['gate']}={shown['gateValue']}" for shown in result.secondary_exposures)
     return Answer(result.get(parameter), result.rule_id, group, exposures, result.details.reason)
+
+
+def _events(statsig: Statsig, store: Emulator, exposed_users: int) -> tuple[tuple[Count, ...], int]:
+    """What the client says it sent beside what the collector got, and how many exposures were repeats."""
+    statsig.flush(_WAIT_SECONDS).wait()
+    said = statsig.stats().events or EventStats()
+    collected = [event for request in store.log_event_requests for event in request.events]
+    exposed = {
+        event["user"]["userID"]
+        for event in collected
+        if event["eventName"] == "statsig::gate_exposure" and event["metadata"]["gate"] == TEST_GATE
+    }
+    counts = (
+        Count.of("sent, says the client", said.sent, said.recorded),
+        Count.of("got by the collector", len(collected), said.sent),
+        Count.of(f"users exposed to {TEST_GATE}", len(exposed), exposed_users),
+    )
+    return counts, said.deduplicated
 
 
 def _timings(statsig: Statsig, ids: Sequence[str]) -> list[Timing]:
