@@ -97,8 +97,9 @@ pub(crate) fn evaluate_observed<O: Observer>(
     let mut state = Evaluation::new(Reason::Recognized);
     match evaluator.named(kind, name, ruleset.find(kind.specs(), name), &mut state) {
         Ok(true) => evaluator.finish(kind, state),
-        Ok(false) => Evaluation::unrecognized(),
-        Err(_) => Evaluation::new(Reason::TooDeep),
+        // What was asked for on the way was asked for all the same.
+        Ok(false) => Evaluation { groups: evaluator.group_checks, ..Evaluation::unrecognized() },
+        Err(_) => Evaluation { groups: evaluator.group_checks, ..Evaluation::new(Reason::TooDeep) },
     }
 }
 
