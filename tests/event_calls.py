@@ -33,7 +33,7 @@ USERS: Final[dict[str, dict[str, Any]]] = {
 ASKED_DEEP: Final = ("deep 0", "deep 64", "deep 65", f"deep {DEEP - 1}")
 
 # See the test of a gate that is nested too deeply.
-ODD_CALLS: Final = [("check_gate", name) for name in ASKED_DEEP[2:]]
+ODD_CALLS: Final = [("check_gate", name) for name in (*ASKED_DEEP[2:], "group, then too deep")]
 
 OPTIONS: Final = {
     "get_feature_gate": "FeatureGateEvaluationOptions",
@@ -86,9 +86,9 @@ def checks(document: Mapping[str, Any], user: Mapping[str, Any]) -> Iterator[tup
     for table, names in methods.items():
         for method in names:
             asked = [name for name in _asked(document[table]) if (method, name) not in ODD_CALLS]
-            for name in (*asked, "ghost", "", "mapped ghost", "explores"):
+            for name in (*asked, "ghost", "", "mapped ghost", "mapped nowhere", "explores"):
                 yield f"{method} {name!r}", call(method, user, name)
-    for name in (*document["layer_configs"], "ghost", "mapped ghost"):
+    for name in (*document["layer_configs"], "ghost", "mapped ghost", "mapped nowhere"):
         for parameter in PARAMETERS:
             yield f"layer {name!r}, {parameter}", read("get_layer", user, name, "get", parameter)
             manual = call("manually_log_layer_parameter_exposure", user, name, parameter)

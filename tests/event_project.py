@@ -78,6 +78,8 @@ def event_project(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         "both groups": condition("experiment_group", "any", ["G2"], field="e2"),
         "no such group": condition("experiment_group", "any", ["x"], field="ghost"),
         "odd group": condition("experiment_group", "any", ["O"], field="odd"),
+        "odd operator": condition("experiment_group", "bogus", ["G"], field="e"),
+        "explored": condition("experiment_group", "any", ["N0"], field="explores"),
         "deep group": condition("experiment_group", "any", ["G"], field="deep"),
         **{f"deep {n}": nested(f"deep {n}") for n in range(DEEP)},
     }
@@ -90,6 +92,9 @@ def event_project(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         "groups": gate(
             [rule("r", ["A", "group", "both groups", "no such group", "odd group"]), rule("r2", ["B"])]
         ),
+        "group, then too deep": gate([rule("r", ["group", f"deep {DEEP - 1}"])]),
+        "odd operator": gate([rule("r", ["odd operator"])]),
+        "explored": gate([rule("r", ["explored"])]),
         "deep group": gate([rule("r", ["deep group"])]),
         'name "quoted" \\ é\n': gate([rule('rule "é"', ["yes"])]),
         **{f"deep {n}": gate([rule(f"r{n}", [f"deep {n - 1}"] if n else ["yes"])]) for n in range(DEEP)},
@@ -141,9 +146,14 @@ def event_project(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         conditions,
         **{
             "experiment_to_layer": {"e": "l"},
-            "override_rules": {"to": rule("to", ["B"], share=0), "always": rule("always", ["A"])},
+            "override_rules": {
+                "to": rule("to", ["B"], share=0),
+                "always": rule("always", ["A"]),
+                "by group": rule("by group", ["group"]),
+            },
             "overrides": {
                 "mapped from": [mapping, {**mapping, "rules": [{"rule_name": "always"}]}],
+                "mapped nowhere": [{"new_config_name": "nowhere", "rules": [{"rule_name": "by group"}]}],
                 "mapped ghost": [{**mapping, "rules": [{"rule_name": "always"}]}],
             },
             "cmab_configs": {"bandit": _BANDIT, "explores": {**_BANDIT, "config": None, "version": 12}},
@@ -187,11 +197,24 @@ def _store() -> dict[str, Any]:
     kinds = {
         "config": ("values", "e", "odd", "ghost", "by group", "deep", "mapped from"),
         "experiment": ("values", "e", "odd", "ghost", "by group", "deep", "mapped from", "bandit"),
-        "layer": ("values", "l", "new", "new alone", "l odd", "ghost", "by group", "deep", "to mapped"),
+        "layer": (
+            "values",
+            "l",
+            "new",
+            "new alone",
+            "new odd",
+            "l odd",
+            "no exposures",
+            "ghost",
+            "by group",
+            "deep",
+            "to mapped",
+            "ghost delegate",
+        ),
     }
     for kind, names in kinds.items():
         for name in names:
-            for parameter in ("a", "b", "n", "whole", "zzz"):
+            for parameter in ("a", "b", "n", "whole", "null", "zzz"):
                 key = f"{kind}_name"
                 parameters[f"{kind} {name} {parameter}"] = {key: name, "param_name": parameter}
     return {

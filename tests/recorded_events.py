@@ -18,7 +18,9 @@ import statsig_python_core
 import statsig_fastly
 from answers import differing, worded
 from event_sink import EventSink
-from reference import NEVER_MS, ForwardingStorage, PayloadStore
+from engine_under_test import our_user
+from reference import NEVER_MS, ForwardingStorage, PayloadStore, reference_user
+from reference_id_lists import id_list_file, served_id_lists
 from statsig_fastly.adapters.memory import MemoryAdapter
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from event_sink import Sent
     from statsig_fastly.persistent_storage import StickyStorage
 
-__all__ = ["Both", "Events", "Program", "comparable", "expect_same"]
+__all__ = ["Both", "Events", "Program", "comparable", "expect_same", "user_of"]
 
 Events: TypeAlias = list[dict[str, Any]]
 
@@ -44,7 +46,7 @@ _DIAGNOSTICS: Final = "statsig::diagnostics"
 _END: Final = "end of call "
 # Made between two flushes: what comes of them fits into one request, as requests of the core may overtake.
 _CALLS: Final = 200
-_SHOWN: Final = 10
+_SHOWN: Final = 5
 _CHECKS: Final = "statsig::non_exposed_checks"
 
 
@@ -54,6 +56,8 @@ class Both:
     Args:
         payload: The config specs, v2 format; None for a client that finds nothing.
         storage: Makes a persistent storage for each of them.
+        id_lists: Unit ids by name of the list.
+        our_payload: The payload as this package gets it, if not the same.
         start: False if `start` is called later.
         options: Further options, of both packages.
     """
@@ -63,6 +67,8 @@ class Both:
         payload: Mapping[str, Any] | bytes | None,
         storage: Callable[[], StickyStorage] | None = None,
         *,
+        id_lists: Mapping[str, list[str]] | None = None,
+        our_payload: bytes | None = None,
         start: bool = True,
         **options: Any,  # noqa: ANN401 - as the options take them
     ) -> None:
@@ -73,13 +79,16 @@ class Both:
             self.ours = statsig_fastly.Statsig(
                 "secret-key",
                 statsig_fastly.StatsigOptions(
-                    data_adapter=MemoryAdapter(text),
+                    data_adapter=MemoryAdapter(text if our_payload is None else our_payload),
                     log_event_url=self.our_sink.url,
                     persistent_storage=storage() if storage else None,
+                    id_lists=id_lists,
                     **options,
                 ),
             )
+            files = {name: id_list_file(units) for name, units in (id_lists or {}).items()}
             settings: dict[str, Any] = {
+                **(stack.enter_context(served_id_lists(files)) if files else {}),
                 "data_store": PayloadStore(text.decode()),
                 "log_event_url": self.their_sink.url,
                 "specs_url": f"{self.their_sink.base}/v2/download_config_specs",
@@ -134,27 +143,33 @@ class Both:
         self.theirs.flush_events().wait()
         return self.our_sink.requests, self.their_sink.requests
 
-    def each(self, calls: Mapping[str, Program]) -> dict[str, Events]:
+    def each(self, calls: Mapping[str, Program], *, repeats: bool = True) -> dict[str, Events]:
         """Expects the same events of both for each call; the events by call.
 
         Both clients must remember only one exposure, so that no call repeats what another exposed.
+
+        Args:
+            calls: What to do, by name.
+            repeats: False if it does not matter how often a call exposes the same.
         """
 
         wrong: dict[str, list[str]] = {}
-        sent: dict[str, Events] = {}
+        found: dict[str, Events] = {}
         for labels in _parts(list(calls)):
-            ours, theirs = (_cut(events) for events in self.run(_marking([calls[label] for label in labels])))
+            ours, theirs = map(_cut, self.run(_marking([calls[label] for label in labels])))
+            if not repeats:
+                ours, theirs = ([_once(events) for events in sent] for sent in (ours, theirs))
             assert len(ours) == len(theirs) == len(labels) + 1, (len(ours), len(theirs))
             # What came after the last call.
             expect_same(ours.pop(), theirs.pop())
-            sent |= dict(zip(labels, ours, strict=True))
+            found |= dict(zip(labels, ours, strict=True))
             for label, left, right in zip(labels, ours, theirs, strict=True):
-                if found := _first_difference(left, right):
-                    wrong.setdefault(found, []).append(label)
+                if difference := _first_difference(left, right):
+                    wrong.setdefault(difference, []).append(label)
         shown = [f"{len(labels)} calls, {', '.join(labels[:4])}: {text}" for text, labels in wrong.items()]
         count = sum(map(len, wrong.values()))
         assert not wrong, f"{count} of {len(calls)} calls differ:\n" + "\n".join(shown[:_SHOWN])
-        return sent
+        return found
 
     def same(self, program: Program, *, ordered: bool = True) -> Events:
         """Expects the same events of both, which are returned.
@@ -166,6 +181,11 @@ class Both:
         ours, theirs = self.run(program)
         expect_same(ours, theirs, ordered=ordered)
         return ours
+
+
+def user_of(sdk: Any, fields: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a user of that package
+    """The user with these wire names."""
+    return our_user(fields) if sdk is statsig_fastly else reference_user(fields)
 
 
 def _parts(labels: list[str]) -> list[list[str]]:
@@ -193,6 +213,11 @@ def _cut(events: Events) -> list[Events]:
         else:
             cut[-1].append(event)
     return cut
+
+
+def _once(events: Events) -> Events:
+    """The events without those that repeat one before."""
+    return list({_text(event): event for event in events}.values())
 
 
 def expect_same(ours: Events, theirs: Events, *, ordered: bool = True) -> None:

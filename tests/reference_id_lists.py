@@ -14,7 +14,7 @@ from reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["id_list_file", "reference_with_id_lists"]
+__all__ = ["id_list_file", "reference_with_id_lists", "served_id_lists"]
 
 
 def id_list_file(units: Iterable[str]) -> bytes:
@@ -24,20 +24,8 @@ def id_list_file(units: Iterable[str]) -> bytes:
 
 
 @contextmanager
-def reference_with_id_lists(
-    payload: bytes | str,
-    files: Mapping[str, bytes],
-    *settings: Any,  # noqa: ANN401 - as the reference takes them
-    **options: Any,  # noqa: ANN401
-) -> Iterator[Reference]:
-    """The official core, holding one payload and these lists.
-
-    Args:
-        payload: The config specs, v2 format.
-        files: What the file of each list says, by the list's name.
-        settings: Further arguments of `Reference`.
-        options: The same, by name.
-    """
+def served_id_lists(files: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
+    """Options of the official core with which it has these lists: what the file of each says, by name."""
     names = list(files)
 
     def serve(peer: Peer) -> None:
@@ -61,12 +49,32 @@ def reference_with_id_lists(
             }
             for number, (name, lines) in enumerate(files.items())
         }
-        network: dict[str, Any] = {
+        yield {
             "disable_network": False,
             "specs_url": f"{server.url}/v2/download_config_specs",
             "log_event_url": f"{server.url}/v1/log_event",
             "id_lists_url": f"{server.url}/v1/get_id_lists",
             "enable_id_lists": True,
         }
-        with Reference(payload, *settings, **{**network, **options}) as reference:
-            yield reference
+
+
+@contextmanager
+def reference_with_id_lists(
+    payload: bytes | str,
+    files: Mapping[str, bytes],
+    *settings: Any,  # noqa: ANN401 - as the reference takes them
+    **options: Any,  # noqa: ANN401
+) -> Iterator[Reference]:
+    """The official core, holding one payload and these lists.
+
+    Args:
+        payload: The config specs, v2 format.
+        files: What the file of each list says, by the list's name.
+        settings: Further arguments of `Reference`.
+        options: The same, by name.
+    """
+    with (
+        served_id_lists(files) as network,
+        Reference(payload, *settings, **{**network, **options}) as reference,
+    ):
+        yield reference

@@ -1,0 +1,105 @@
+"""Events of whole projects, the sample project and random ones, are those of the official core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from conformance.generator import random_case
+from recorded_events import Both, user_of
+from statsig_fastly.sample_project import sample_project, sample_users
+
+if TYPE_CHECKING:
+    from conformance.case import Case, Question
+    from recorded_events import Program
+
+SEEDS: Final = 90
+BATCH: Final = 30
+
+
+@pytest.mark.parametrize("environment", [None, "staging"])
+def test_the_sample_project(environment: str | None) -> None:
+    project = sample_project()
+    configs = project["dynamic_configs"]
+
+    def ask(fields: dict[str, Any]) -> Program:
+        def program(sdk: Any, client: Any) -> None:  # noqa: ANN401 - either package
+            user = user_of(sdk, fields)
+            for name in project["feature_gates"]:
+                client.check_gate(user, name)
+            for name, config in configs.items():
+                is_experiment = config["entity"] == "experiment"
+                (client.get_experiment if is_experiment else client.get_dynamic_config)(user, name)
+            for name in project["layer_configs"]:
+                layer = client.get_layer(user, name)
+                for parameter in sorted(layer.get_value()):
+                    layer.get(parameter)
+
+        return program
+
+    with Both(project, environment=environment) as both:
+        events = [event for fields in sample_users(100) for event in both.same(ask(fields))]
+    assert len({event["eventName"] for event in events}) == 3
+    assert len(events) > 10_000
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
+def test_random_projects(first: int) -> None:
+    events = 0
+    for seed in range(first, first + BATCH):
+        case = random_case(seed, users=3)
+        settings: dict[str, Any] = {
+            "environment": case.environment,
+            "global_custom_fields": case.global_custom_fields,
+            "id_lists": case.id_lists,
+            "our_payload": case.our_text.encode(),
+            "exposure_dedupe_max_keys": 1,
+            **case.options,
+        }
+        with Both(case.text.encode(), **settings) as both:
+            if both.theirs.get_initialize_details().source == "Loading":
+                continue
+            for method, arguments in case.overrides:
+                getattr(both.ours, method)(*arguments)
+                getattr(both.theirs, method)(*arguments)
+            try:
+                # A group that is asked for twice is evaluated once here.
+                sent = both.each(calls_of(case), repeats=False)
+            except AssertionError as error:
+                raise AssertionError(f"seed {seed}: {error}") from None
+        events += sum(map(len, sent.values()))
+    assert events > 100 * BATCH
+
+
+def calls_of(case: Case) -> dict[str, Program]:
+    """Each question of each user."""
+    return {
+        f"user {number}, {question.kind} {question.name!r} {question.detail}": _asking(question, fields)
+        for number, fields in enumerate(case.users)
+        for question in case.questions
+        if question.kind in ("gate", "config", "experiment", "layer", "store")
+    }
+
+
+def _asking(question: Question, fields: dict[str, Any]) -> Program:
+    name = question.name
+
+    def program(sdk: Any, client: Any) -> None:  # noqa: ANN401 - either package
+        user = user_of(sdk, fields)
+        match question.kind:
+            case "gate":
+                client.get_feature_gate(user, name)
+            case "config":
+                client.get_dynamic_config(user, name)
+            case "experiment":
+                client.get_experiment(user, name)
+            case "layer":
+                layer = client.get_layer(user, name)
+                for parameter in sorted(layer.get_value()):
+                    layer.get(parameter)
+            case "store":
+                parameter, getter, fallback = question.detail
+                getattr(client.get_parameter_store(user, name), getter)(parameter, fallback)
+
+    return program
