@@ -184,6 +184,13 @@ SPECS = {"v1": project(TIME + 1, 2), "v2": json.loads(V2)}
 PLACES = {name: places(specs) for name, specs in SPECS.items()}
 
 
+def test_names_of_the_payload_do_not_break_the_line() -> None:
+    specs = json.loads(V2)
+    condition = next(iter(specs["condition_map"].values()))
+    condition["additionalValues"] = {"a\x1eb\u2028c\nd": None}
+    a_client().offer(json.dumps(specs).encode())
+
+
 @settings(FEW, max_examples=300)
 @given(data=st.data(), form=st.sampled_from(["v1", "v2"]), value=JSON)
 def test_any_value_in_place_of_another(data: st.DataObject, form: str, value: object) -> None:

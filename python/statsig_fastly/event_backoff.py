@@ -18,7 +18,7 @@ class Backoff:
 
     Args:
         clock: Seconds of some clock that only moves forward.
-        random: Numbers from 0 to 1; None for `random.random`.
+        random: Numbers from 0 to 1; None for a generator of its own.
 
     Attributes:
         seconds: How long the next failure counts, before chance shortens it to between all and half of it.
@@ -52,8 +52,9 @@ class Backoff:
 
     def _chance(self) -> float:
         if self._random is None:
-            # Imported with the first failure: it brings hashlib.
-            import random
+            # Imported with the first failure: it brings hashlib. Not the module's own numbers, which may be
+            # seeded, and counted on, by the application.
+            from random import Random
 
-            self._random = random.random
+            self._random = Random().random  # noqa: S311 - nothing secret
         return self._random()

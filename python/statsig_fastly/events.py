@@ -44,7 +44,7 @@ class EventDelivery:
         transport: What carries the requests.
         clock: Seconds of a clock that only moves forward.
         wall: Seconds since the epoch.
-        random: Numbers from 0 to 1 for the jitter of retries; None for `random.random`.
+        random: Numbers from 0 to 1 for the jitter of retries; None for a generator of its own.
     """
 
     def __init__(

@@ -10,9 +10,22 @@ use statsig_engine::LoadError;
 pub(crate) fn payload_error(py: Python<'_>, error: &LoadError) -> PyErr {
     static PAYLOAD_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     match PAYLOAD_ERROR.import(py, "statsig_fastly.errors", "PayloadError") {
-        Ok(class) => PyErr::from_type(class.clone(), error.to_string()),
+        Ok(class) => PyErr::from_type(class.clone(), one_line(&error.to_string())),
         Err(import_error) => import_error,
     }
+}
+
+/// The text with what would end a line, or a terminal would obey, as an escape: names come from the payload.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 /// Names the argument, what was expected and the type that came.

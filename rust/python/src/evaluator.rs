@@ -14,7 +14,7 @@ use crate::clock::now_ms;
 use crate::countries::want_countries;
 use crate::current::Current;
 use crate::custom_events::{custom_event_members, identify_members};
-use crate::errors::payload_error;
+use crate::errors::{one_line, payload_error};
 use crate::events::{Everybody, PyEventLog};
 use crate::experiment_groups::PyExperimentGroupsResult;
 use crate::extract::{Place, fill_map, text};
@@ -131,7 +131,7 @@ impl PyEvaluator {
             SpecKind::Layer => "layer",
         };
         let issues = loaded.ruleset.issues();
-        issues.iter().map(|issue| (kind(issue.kind), issue.name.clone(), issue.message.clone())).collect()
+        issues.iter().map(|issue| (kind(issue.kind), issue.name.clone(), one_line(&issue.message))).collect()
     }
 
     /// A trace as JSON, and the details of the result. Without a kind: that of the spec of the name.
