@@ -17,8 +17,8 @@ import statsig_python_core
 
 import statsig_fastly
 from answers import differing, worded
-from event_sink import EventSink
 from engine_under_test import our_user
+from event_sink import EventSink
 from reference import NEVER_MS, ForwardingStorage, PayloadStore, reference_user
 from reference_id_lists import id_list_file, served_id_lists
 from statsig_fastly.adapters.memory import MemoryAdapter
