@@ -105,6 +105,18 @@ pub struct GroupCheck {
     pub evaluation: Evaluation,
 }
 
+/// What an evaluation says about which of its exposures are logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Logging {
+    /// One in so many: that of the rule which decided the spec that ended last, if it was not one that
+    /// delegates.
+    pub(crate) rate: Option<u64>,
+    /// All, says that spec.
+    pub(crate) forwards_all: bool,
+    /// All, because a nested gate left no rate.
+    pub(crate) is_analytical: bool,
+}
+
 /// The result of one check.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
@@ -148,10 +160,8 @@ pub struct Evaluation {
     pub exposures: Exposures,
     /// Experiments whose group a condition looked at. They count as checked, and are exposed first.
     pub groups: Vec<GroupCheck>,
-    /// The rule whose conditions held and which decided, in the ruleset's table of rules.
-    pub(crate) decided_by: Option<u32>,
-    /// True if a nested gate was decided by a rule whose exposures are not sampled.
-    pub(crate) is_analytical: bool,
+    /// Which of its exposures are logged.
+    pub(crate) logging: Logging,
     /// True if a bandit left a choice to chance on the way, also where that choice does not count.
     pub(crate) explored: bool,
     pub(crate) undelegated: Option<Undelegated>,
@@ -179,8 +189,7 @@ impl Evaluation {
             country_not_loaded: false,
             exposures: Exposures::new(),
             groups: Vec::new(),
-            decided_by: None,
-            is_analytical: false,
+            logging: Logging::default(),
             explored: false,
             undelegated: None,
         }

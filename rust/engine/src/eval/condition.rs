@@ -127,6 +127,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             let exposures = std::mem::take(&mut self.exposures);
             let base = std::mem::take(&mut self.base);
             let memo = std::mem::take(&mut self.memo);
+            let logging = std::mem::take(&mut self.logging);
             let mut state = Evaluation::new(Reason::Recognized);
             let name = self.ruleset.string(experiment.name);
             self.open_groups.push(experiment.name);
@@ -135,6 +136,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             });
             self.open_groups.pop();
             state.exposures = std::mem::replace(&mut self.exposures, exposures);
+            state.logging = std::mem::replace(&mut self.logging, logging);
             (self.gates, self.base, self.memo) = (gates, base, memo);
             let evaluation = match outcome {
                 Err(Stop::Runaway) => return Err(Stop::Runaway),
@@ -167,7 +169,8 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             index
         } else {
             if !self.first_nested_gate(gate)? {
-                // A gate that does not exist is false and leaves no trace.
+                // A gate that does not exist is false and leaves no other trace.
+                self.met(gate);
                 state.rule = StringId::EMPTY;
                 return Ok(Some(false));
             }
@@ -177,6 +180,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         let Some(passes) = passes else {
             return Ok(None);
         };
+        self.met(gate);
         if !gate.is_segment && !self.ruleset.string(rule).is_empty() {
             self.expose(SecondaryExposure { gate: gate.name, value: passes, rule });
         }
@@ -184,6 +188,10 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         state.mapped = mapped.or(state.mapped);
         state.id_list_lookup |= id_list_lookup;
         Ok(Some(passes))
+    }
+
+    fn met(&mut self, gate: &GateRef) {
+        self.logging.is_analytical |= !gate.is_segment && self.logging.rate.is_none();
     }
 
     fn tell_remembered(&self, index: usize) {
@@ -215,8 +223,6 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             return Ok(false);
         }
         let unsupported = nested.reason == Reason::Unsupported;
-        let rate = nested.decided_by.map(|rule| self.ruleset.rules[rule as usize].sampling_rate);
-        self.is_analytical |= rate == Some(None);
         self.memo.push(Remembered {
             gate: gate.name,
             passes: if unsupported { None } else { Some(nested.passes) },

@@ -72,6 +72,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             });
         }
         self.exposures.truncate(settled);
+        self.ended(spec, None);
 
         parts.push((spec.default_value, StringId::DEFAULT));
         state.value = Returned::Merged(parts);

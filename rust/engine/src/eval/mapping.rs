@@ -1,7 +1,7 @@
 //! Config mapping: another spec in place of the one that is asked for.
 
 use super::{Evaluator, Outcome, Stop};
-use crate::evaluation::{Evaluation, Reason};
+use crate::evaluation::{Evaluation, Logging, Reason};
 use crate::ruleset::{CheckKind, Mapping, MappingRule};
 use crate::trace::{Observer, Step};
 
@@ -90,6 +90,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
         *state = Evaluation::new(Reason::Recognized);
         let base = self.base;
         self.levels = 0;
+        self.logging = Logging::default();
         self.exposures.truncate(base);
         // Gates that exposed what is gone now are evaluated again.
         self.memo.retain(|known| known.exposures.1 <= base);

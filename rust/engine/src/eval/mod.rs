@@ -11,7 +11,7 @@ use std::cell::OnceCell;
 
 use crate::bucket::Rollout;
 use crate::countries::Countries;
-use crate::evaluation::{Evaluation, Exposures, GroupCheck, Reason, Returned, Undelegated};
+use crate::evaluation::{Evaluation, Exposures, GroupCheck, Logging, Reason, Returned, Undelegated};
 use crate::id_lists::IdLists;
 use crate::overrides::{Found, Overrides};
 use crate::ruleset::{CheckKind, Rule, Ruleset, Spec, SpecId, StringId, UnitId};
@@ -165,8 +165,7 @@ struct Evaluator<'r, 'u, O> {
     open_groups: SmallVec<[StringId; 4]>,
     /// What the checks for those groups came to.
     group_checks: Vec<GroupCheck>,
-    /// A nested gate was decided by a rule whose exposures are not sampled.
-    is_analytical: bool,
+    logging: Logging,
     /// Mapping rules that were tried.
     attempts: u32,
     /// Read when the first condition asks for it; None within if there is none to read.
@@ -188,7 +187,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             groups: SmallVec::new(),
             open_groups: SmallVec::new(),
             group_checks: Vec::new(),
-            is_analytical: false,
+            logging: Logging::default(),
             attempts: 0,
             user_agent: OnceCell::new(),
         }
@@ -206,7 +205,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         self.tell_explored(&mut state);
         state.exposures = self.exposures;
         state.groups = self.group_checks;
-        state.is_analytical = self.is_analytical;
+        state.logging = self.logging;
         state
     }
 
@@ -310,7 +309,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             state.explicit = Some(id);
         }
         if spec.off {
-            Self::default(spec, state);
+            self.default(spec, state);
             return Ok(());
         }
         if spec.merges_rules {
@@ -337,7 +336,11 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
                 continue;
             }
             if let Some(delegate) = rule.delegate {
-                return self.delegate(delegate, state);
+                self.delegate(delegate, state)?;
+                if state.reason != Reason::Unsupported {
+                    self.ended(spec, None);
+                }
+                return Ok(());
             }
             if self.passes_rollout(&rule.rollout, rule.unit) {
                 state.passes = rule.passes;
@@ -347,17 +350,23 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
                 state.value = Returned::One(spec.default_value);
             }
             state.rule = rule.id;
-            state.decided_by = Some(index);
+            self.ended(spec, rule.sampling_rate);
             state.group = rule.group;
             state.is_group = rule.is_group;
             state.is_active = spec.is_active.unwrap_or(false);
             return Ok(());
         }
-        Self::default(spec, state);
+        self.default(spec, state);
         Ok(())
     }
 
-    fn default(spec: &Spec, state: &mut Evaluation) {
+    fn ended(&mut self, spec: &Spec, rate: Option<u64>) {
+        self.logging.rate = rate;
+        self.logging.forwards_all = spec.forwards_all;
+    }
+
+    fn default(&mut self, spec: &Spec, state: &mut Evaluation) {
+        self.ended(spec, None);
         state.passes = spec.default_passes;
         state.value = Returned::One(spec.default_value);
         state.rule = spec.fallback_rule();

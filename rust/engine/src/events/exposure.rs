@@ -166,15 +166,16 @@ impl<'a> Exposed<'a> {
 
     /// True if it is never sampled away.
     pub(crate) fn is_always_logged(&self) -> bool {
-        self.evaluation.is_analytical || self.spec().is_some_and(|spec| self.ruleset.spec(spec).forwards_all)
+        self.evaluation.logging.is_analytical || self.evaluation.logging.forwards_all
     }
 
     /// Of exposures like this, one in so many is logged; None for all.
     pub(crate) fn sampling_rate(&self) -> Option<u64> {
-        match self.ruleset.string(self.rule()) {
+        let special = match self.ruleset.string(self.rule()) {
             "" | "default" | "disabled" => self.ruleset.sampling.special_rate,
-            _ => self.ruleset.rules[self.evaluation.decided_by? as usize].sampling_rate,
-        }
+            _ => None,
+        };
+        special.or(self.evaluation.logging.rate)
     }
 
     #[cold]

@@ -45,7 +45,7 @@ impl Sampled {
 
     /// Chooses by the key, so that it is the same in every process.
     pub(crate) fn choose(mode: SamplingMode, rate: Option<u64>, key: u128) -> Self {
-        let is_chosen = rate.is_none_or(|rate| rate <= 1 || (key as u64).is_multiple_of(rate));
+        let is_chosen = rate.is_none_or(|rate| rate > 0 && (key as u64).is_multiple_of(rate));
         Self { mode, rate, is_chosen }
     }
 
