@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 import statsig_fastly.client
 from api_client import Api, StandingClock
 from event_sink import EventSink
+from statsig_fastly import lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +26,12 @@ settings.load_profile("untimed")
 @pytest.fixture(scope="session", autouse=True)
 def collector() -> Iterator[EventSink]:
     """What takes the place of Statsig for every client that is not told where to send events."""
-    sink = EventSink()  # open to the end: clients that were not shut down send what they have at the exit
-    with pytest.MonkeyPatch.context() as patch:
+    with EventSink() as sink, pytest.MonkeyPatch.context() as patch:
         patch.setattr(statsig_fastly.client, "LOG_EVENT_URL", sink.url)
         yield sink
+        # What clients have that tests left behind is not worth sending; their collectors are gone.
+        lifecycle._live.clear()
+        lifecycle._held.clear()
 
 
 @pytest.fixture
