@@ -45,6 +45,7 @@ with Statsig("secret-key", StatsigOptions(data_adapter=MemoryAdapter({SPECS}))) 
     assert statsig.is_ready
     assert statsig.sync().result(30).error is None
 """,
+    "middlewares": "import statsig_fastly.web.asgi, statsig_fastly.web.flush_after, statsig_fastly.web.wsgi",
     "an adapter that has not asked yet": """
 from statsig_fastly import FastlyDataAdapter
 FastlyDataAdapter("a-store", "a-key", token="a-token").close()

@@ -99,6 +99,15 @@ def test_sigterm_with_a_handler_that_exits(tmp_path: Path, sink: EventSink, wait
     assert arrived(sink) == Counter(["first"])
 
 
+@needs_signals
+def test_ctrl_c(tmp_path: Path, sink: EventSink) -> None:
+    program = "statsig.log_event('u-1', 'first')\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()"
+    ran = run(tmp_path, program, sink.url)
+    # Not the status: Python forgets that it was Ctrl-C when an exit handler imports a module.
+    assert ran.stderr.splitlines()[-1] == "KeyboardInterrupt"
+    assert arrived(sink) == Counter(["first"])
+
+
 LOST = {
     "os._exit": ("os._exit(4)", 4),
     "SIGTERM as Python leaves it": ("os.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()", -15),
