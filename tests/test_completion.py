@@ -267,3 +267,17 @@ def test_a_wait_that_was_given_up_is_forgotten() -> None:
     assert not completion._callbacks
     let_go.set()
     assert completion.result(30)
+
+
+def test_work_is_done_at_once_where_no_thread_can_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError(refusal)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    refusal = "can't create new thread at interpreter shutdown"
+    assert Completion.run(lambda: 1, name="work").result(0) == 1
+    refusal = "can't start new thread"
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        Completion.run(lambda: 1, name="work")

@@ -40,7 +40,7 @@ class Completion(Generic[T]):
 
     @classmethod
     def run(cls, work: Callable[[], T], *, name: str) -> Completion[T]:
-        """Does `work` in a daemon thread called `name`."""
+        """Does `work` in a daemon thread called `name`; in this one where the interpreter starts no more."""
         completion = cls()
 
         def target() -> None:
@@ -51,7 +51,13 @@ class Completion(Generic[T]):
             else:
                 completion._finish(value, None)
 
-        threading.Thread(target=target, name=name, daemon=True).start()
+        try:
+            threading.Thread(target=target, name=name, daemon=True).start()
+        except RuntimeError as error:
+            # Python 3.12 refuses threads to exit handlers, and there nobody minds waiting.
+            if "interpreter shutdown" not in str(error):
+                raise
+            target()
         return completion
 
     def wait(self, timeout: float | None = None) -> bool:
