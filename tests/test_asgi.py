@@ -179,7 +179,8 @@ def test_it_flushes_only_what_is_due(sink: EventSink) -> None:
     assert (events_of(statsig).requests, events_of(statsig).pending) == (0, 2)
 
 
-@pytest.mark.filterwarnings("ignore:Using `httpx` with")
+# Of its releases, some find fault with their HTTP client, others with their AnyIO.
+@pytest.mark.filterwarnings("ignore:Using `httpx` with", "ignore:The anyio:DeprecationWarning")
 def test_starlette_takes_it_as_a_middleware(sink: EventSink) -> None:
     pytest.importorskip("starlette")
     pytest.importorskip("httpx")

@@ -80,6 +80,25 @@ def test_a_process_that_ends_sends_what_it_holds(tmp_path: Path, sink: EventSink
     assert arrived(sink) == Counter(["first", *late])
 
 
+def test_exit_handlers_may_flush_sync_and_shut_down(tmp_path: Path, sink: EventSink) -> None:
+    program = """
+import atexit
+from program_client import adapter
+from small_project import TIME, payload
+
+def at_exit():
+    statsig.log_event("u-1", "late")
+    adapter.update(payload(TIME + 1, 2))
+    print(statsig.sync().result(60).changed, statsig.flush().result(60), statsig.shutdown().result(60))
+
+atexit.register(at_exit)
+"""
+    ran = run(tmp_path, program, sink.url)
+    results = [f"FlushResult(sent={sent}, pending=0, dropped=0)" for sent in (1, 0)]
+    assert (ran.stdout, ran.stderr) == (f"True {' '.join(results)}\n", "")
+    assert arrived(sink) == Counter(["late"])
+
+
 @needs_signals
 @pytest.mark.parametrize(
     "wait", ["threading.Event().wait()", "signal.pause()", "while True: statsig.check_gate('u-1', 'on')"]
