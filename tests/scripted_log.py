@@ -8,8 +8,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from statsig_fastly.event_requests import event_metadata
 from statsig_fastly.events import DeliverySettings, EventDelivery, EventStats
+from statsig_fastly.events.requests import event_metadata
 from statsig_fastly.transport import HttpTransport, Transport
 
 if TYPE_CHECKING:

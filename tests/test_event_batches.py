@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statsig_fastly.event_batches import Batch, encoded, halves, is_gzip, is_whole
+from statsig_fastly.events.batches import Batch, encoded, halves, is_gzip, is_whole
 
 METADATA = {"sdkType": "x", "text": 'é"],['}
 VALUES = st.recursive(

@@ -11,10 +11,10 @@ import pytest
 
 from loopback import Listener, http
 from scripted_log import PATH, SDK_KEY, ScriptedLog, arrived, balanced, delivery_to, drive, names
-from statsig_fastly import event_requests
 from statsig_fastly.emulator import Fault
-from statsig_fastly.event_requests import retry_after
 from statsig_fastly.events import FlushResult
+from statsig_fastly.events import requests as event_requests
+from statsig_fastly.events.requests import retry_after
 
 if TYPE_CHECKING:
     from api_client import StandingClock

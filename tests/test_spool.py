@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from statsig_fastly.event_batches import Batch, encoded
-from statsig_fastly.spool import Lost, Spool, key_digest
+from statsig_fastly.events.batches import Batch, encoded
+from statsig_fastly.events.spool import Lost, Spool, key_digest
 
 KEY = "secret-1a2b3c4d5e6f"
 DIGEST = key_digest(KEY)

@@ -9,7 +9,7 @@ import pytest
 
 from statsig_fastly import FeatureGateEvaluationOptions, StatsigUser
 from statsig_fastly._native import Evaluator, EventLog
-from statsig_fastly.event_batches import encoded
+from statsig_fastly.events.batches import encoded
 from statsig_fastly.sample_project import TEST_GATE, sample_project
 
 if TYPE_CHECKING:

@@ -399,8 +399,8 @@ class Statsig(LocalOverrides):
 
     def _deliver(self, log: EventLog, sdk_key: str, options: StatsigOptions) -> EventDelivery:
         """Has what comes into the log sent, for as long as there is anything to send."""
-        from statsig_fastly.event_requests import event_metadata
         from statsig_fastly.events import DeliverySettings, EventDelivery
+        from statsig_fastly.events.requests import event_metadata
 
         settings = DeliverySettings(
             url=LOG_EVENT_URL if options.log_event_url is None else options.log_event_url,

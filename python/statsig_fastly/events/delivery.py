@@ -1,8 +1,4 @@
-"""Delivery of events: when to send, when to try again, and when to give up.
-
-In: a native log in which events wait. Out: requests to the collector, files in the spool, and counts that
-account for every event.
-"""
+"""Delivery of events: when to send, when to try again, and when to give up."""
 
 from __future__ import annotations
 
@@ -12,21 +8,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from statsig_fastly import lifecycle
-from statsig_fastly.event_backlog import Backlog
-from statsig_fastly.event_backoff import Backoff
-from statsig_fastly.event_reports import Reports
-from statsig_fastly.event_requests import Collector, load
-from statsig_fastly.event_stats import DeliverySettings, EventStats, FlushResult
-from statsig_fastly.event_thread import EventThread
+from statsig_fastly.events.backlog import Backlog
+from statsig_fastly.events.backoff import Backoff
+from statsig_fastly.events.reports import Reports
+from statsig_fastly.events.requests import Collector, load
+from statsig_fastly.events.stats import DeliverySettings, EventStats, FlushResult
+from statsig_fastly.events.thread import EventThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from statsig_fastly.event_batches import Batch, EventLog
-    from statsig_fastly.spool import Spool
+    from statsig_fastly.events.batches import Batch, EventLog
+    from statsig_fastly.events.spool import Spool
     from statsig_fastly.transport import Transport
 
-__all__ = ["DeliverySettings", "EventDelivery", "EventStats", "FlushResult"]
+__all__ = ["EventDelivery"]
 
 # What shutting down keeps of its time for writing to the spool, at most.
 _SPOOLING_S = 0.25
@@ -68,7 +64,7 @@ class EventDelivery:
         self._collector = Collector(settings.url, settings.sdk_key, transport, wall)
         self._spool: Spool | None = None
         if settings.spool_dir is not None:
-            from statsig_fastly.spool import Spool, key_digest
+            from statsig_fastly.events.spool import Spool, key_digest
 
             digest = key_digest(settings.sdk_key)
             self._spool = Spool(settings.spool_dir, digest, settings.spool_max_bytes)

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from statsig_fastly.errors import described
-from statsig_fastly.event_batches import Batch, encoded, halves
-from statsig_fastly.event_stats import EventStats
+from statsig_fastly.events.batches import Batch, encoded, halves
+from statsig_fastly.events.stats import EventStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
-    from statsig_fastly.event_batches import EventLog
-    from statsig_fastly.event_requests import Verdict
-    from statsig_fastly.event_stats import DeliverySettings
-    from statsig_fastly.spool import Claim, Spool
+    from statsig_fastly.events.batches import EventLog
+    from statsig_fastly.events.requests import Verdict
+    from statsig_fastly.events.spool import Claim, Spool
+    from statsig_fastly.events.stats import DeliverySettings
 
 __all__ = ["Backlog", "Tally"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from statsig_fastly.spool import Claim
+    from statsig_fastly.events.spool import Claim
 
 __all__ = ["Batch", "EventBatch", "EventLog", "encoded", "halves", "is_gzip", "is_whole"]
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from statsig_fastly.event_batches import Batch, demoted, is_whole
-from statsig_fastly.spool_files import is_still, lock, open_existing, read_whole, unlock, write_whole
+from statsig_fastly.events.batches import Batch, demoted, is_whole
+from statsig_fastly.events.spool_files import is_still, lock, open_existing, read_whole, unlock, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container

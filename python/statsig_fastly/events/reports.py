@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from statsig_fastly.event_requests import Verdict
+    from statsig_fastly.events.requests import Verdict
 
 __all__ = ["Reports"]
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from statsig_fastly.errors import described
-from statsig_fastly.event_batches import is_gzip
+from statsig_fastly.events.batches import is_gzip
 from statsig_fastly.transport import HttpTransport, Request, TransportError, user_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from statsig_fastly.event_batches import Batch
+    from statsig_fastly.events.batches import Batch
     from statsig_fastly.transport import Response, Transport
 
 __all__ = ["Collector", "Verdict", "event_metadata", "load"]
