@@ -87,7 +87,7 @@ def test_every_loss_is_in_the_table() -> None:
 
 def test_what_the_log_says_is_what_it_says() -> None:
     package = Path(statsig_fastly.__file__).parent
-    said = "".join(path.read_text(encoding="utf-8") for path in package.glob("*.py"))
+    said = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
     said = re.sub(r'"\s+"', "", said).replace("%d", "…").replace("%s", "…")
     text = re.sub(r"\n(?=\w)", " ", DOCUMENT)
     quoted = [
