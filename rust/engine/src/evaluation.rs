@@ -102,7 +102,7 @@ pub struct GroupCheck {
     /// The experiment, which need not exist.
     pub name: StringId,
     /// What it came to.
-    pub evaluation: Evaluation,
+    pub evaluation: Box<Evaluation>,
 }
 
 /// What an evaluation says about which of its exposures are logged.
@@ -160,6 +160,8 @@ pub struct Evaluation {
     pub exposures: Exposures,
     /// Experiments whose group a condition looked at. They count as checked, and are exposed first.
     pub groups: Vec<GroupCheck>,
+    /// The rule whose conditions held and which decided, in the ruleset's table of rules.
+    pub(crate) decided_by: Option<u32>,
     /// Which of its exposures are logged.
     pub(crate) logging: Logging,
     /// True if a bandit left a choice to chance on the way, also where that choice does not count.
@@ -189,6 +191,7 @@ impl Evaluation {
             country_not_loaded: false,
             exposures: Exposures::new(),
             groups: Vec::new(),
+            decided_by: None,
             logging: Logging::default(),
             explored: false,
             undelegated: None,

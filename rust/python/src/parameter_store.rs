@@ -133,7 +133,7 @@ impl PyParameterStore {
             Some(Read::Value(value)) => of_kind(Some(value), kind)?,
             Some(Read::Member { outcome, name }) => {
                 let value = outcome.parameter(&name)?;
-                let is_null = value.as_ref().is_some_and(|value| value.is_none());
+                let is_null = value.as_ref().is_some_and(PyAnyMethods::is_none);
                 let value = of_kind(value, kind)?;
                 // It is read only if it fits. To the reference, null does, and has no value.
                 if is_null || value.is_some() {

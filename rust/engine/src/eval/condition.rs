@@ -128,7 +128,8 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             let base = std::mem::take(&mut self.base);
             let memo = std::mem::take(&mut self.memo);
             let logging = std::mem::take(&mut self.logging);
-            let mut state = Evaluation::new(Reason::Recognized);
+            // Not on the stack, which hundreds of these may share.
+            let mut state = boxed(Reason::Recognized);
             let name = self.ruleset.string(experiment.name);
             self.open_groups.push(experiment.name);
             let outcome = self.deeper(0, |evaluator| {
@@ -144,8 +145,8 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
                     self.tell_explored(&mut state);
                     state
                 }
-                Ok(false) => Evaluation::unrecognized(),
-                Err(Stop::TooDeep) => Evaluation::new(Reason::TooDeep),
+                Ok(false) => boxed(Reason::Unrecognized),
+                Err(Stop::TooDeep) => boxed(Reason::TooDeep),
             };
             let group = evaluation.group;
             self.groups.push((experiment.name, group));
@@ -333,4 +334,8 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         };
         lists.contains(list, id)
     }
+}
+
+fn boxed(reason: Reason) -> Box<Evaluation> {
+    Box::new(Evaluation::new(reason))
 }

@@ -350,6 +350,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
                 state.value = Returned::One(spec.default_value);
             }
             state.rule = rule.id;
+            state.decided_by = Some(index);
             self.ended(spec, rule.sampling_rate);
             state.group = rule.group;
             state.is_group = rule.is_group;
