@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -9,11 +11,13 @@ import pytest
 from conformance.generator import random_case
 from recorded_events import Both, user_of
 from statsig_fastly.sample_project import sample_project, sample_users
+from statsig_fastly.sample_users import Dice
 
 if TYPE_CHECKING:
     from conformance.case import Case, Question
     from recorded_events import Program
 
+RATES: Final = (1, 10**12, 10**12, 0)
 SEEDS: Final = 90
 BATCH: Final = 30
 
@@ -44,11 +48,14 @@ def test_the_sample_project(environment: str | None) -> None:
     assert len(events) > 10_000
 
 
+@pytest.mark.parametrize("samples", [False, True])
 @pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
-def test_random_projects(first: int) -> None:
+def test_random_projects(first: int, samples: bool) -> None:
     events = 0
     for seed in range(first, first + BATCH):
         case = random_case(seed, users=3)
+        if samples:
+            case = _sampling(Dice(seed), case)
         settings: dict[str, Any] = {
             "environment": case.environment,
             "global_custom_fields": case.global_custom_fields,
@@ -70,6 +77,33 @@ def test_random_projects(first: int) -> None:
                 raise AssertionError(f"seed {seed}: {error}") from None
         events += sum(map(len, sent.values()))
     assert events > 100 * BATCH
+
+
+def _sampling(dice: Dice, case: Case) -> Case:
+    """The case with rates that keep everything or, but for one in a million million, nothing."""
+    if not isinstance(case.payload, dict):
+        return case
+    payload = copy.deepcopy(case.payload)
+    payload["sdk_configs"] = {
+        "sampling_mode": "shadow",
+        "special_case_sampling_rate": dice.pick((None, *RATES)),
+    }
+    for table in ("feature_gates", "dynamic_configs", "layer_configs", "override_rules"):
+        specs = payload.get(table)
+        for spec in specs.values() if isinstance(specs, dict) else ():
+            if not isinstance(spec, dict):
+                continue
+            if dice.chance(0.1):
+                spec["forwardAllExposures"] = dice.chance(0.5)
+            rules = [spec] if table == "override_rules" else spec.get("rules")
+            for rule in rules if isinstance(rules, list) else ():
+                if not isinstance(rule, dict):
+                    continue
+                rule["samplingRate"] = dice.pick((None, *RATES))
+                # The first exposure of no rule and that of a rule without id are two in the official core.
+                if rule.get("id") == "":
+                    rule["id"] = "none"
+    return replace(case, payload=payload)
 
 
 def calls_of(case: Case) -> dict[str, Program]:

@@ -108,12 +108,11 @@ pub struct GroupCheck {
 /// What an evaluation says about which of its exposures are logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Logging {
-    /// One in so many: that of the rule which decided the spec that ended last, if it was not one that
-    /// delegates.
+    /// One in so many, says the rule that decided, if it does not delegate.
     pub(crate) rate: Option<u64>,
-    /// All, says that spec.
+    /// All, says the spec.
     pub(crate) forwards_all: bool,
-    /// All, because a nested gate left no rate.
+    /// All, because a gate that was met has no rate.
     pub(crate) is_analytical: bool,
 }
 

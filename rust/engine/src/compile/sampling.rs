@@ -21,9 +21,17 @@ pub(super) fn compile(configs: Option<&RawValue>) -> Result<Sampling, LoadError>
                     _ => SamplingMode::Off,
                 };
             }
-            "special_case_sampling_rate" => sampling.special_rate = serde_json::from_str(value.get()).ok(),
+            "special_case_sampling_rate" => sampling.special_rate = rate(value),
             _ => {}
         }
     }
     Ok(sampling)
+}
+
+/// As in the reference any number, also as text, cut to one that is whole and not negative.
+#[allow(clippy::cast_sign_loss, reason = "what is negative is to become 0")]
+fn rate(value: &RawValue) -> Option<u64> {
+    let text: Option<wire::Text<'_>> = serde_json::from_str(value.get()).ok();
+    let number: f64 = text.as_deref().unwrap_or(value.get()).parse().ok()?;
+    Some(number as u64)
 }

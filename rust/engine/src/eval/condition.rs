@@ -138,22 +138,31 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             self.open_groups.pop();
             state.exposures = std::mem::replace(&mut self.exposures, exposures);
             state.logging = std::mem::replace(&mut self.logging, logging);
-            (self.gates, self.base, self.memo) = (gates, base, memo);
-            let evaluation = match outcome {
-                Err(Stop::Runaway) => return Err(Stop::Runaway),
-                Ok(true) => {
-                    self.tell_explored(&mut state);
-                    state
-                }
-                Ok(false) => boxed(Reason::Unrecognized),
-                Err(Stop::TooDeep) => boxed(Reason::TooDeep),
-            };
-            let group = evaluation.group;
-            self.groups.push((experiment.name, group));
-            self.group_checks.push(GroupCheck { name: experiment.name, evaluation });
-            group
+            self.gates = gates;
+            self.base = base;
+            self.memo = memo;
+            self.settle_group(experiment.name, outcome, state)?
         };
         Ok(group.map_or(Value::Null, |group| Value::Text(self.ruleset.string(group))))
+    }
+
+    /// Keeps what asking for a group came to. Apart from [`Self::group`], which has to be small on the stack.
+    fn settle_group(
+        &mut self,
+        name: StringId,
+        outcome: Outcome<bool>,
+        mut state: Box<Evaluation>,
+    ) -> Outcome<Option<StringId>> {
+        match outcome {
+            Err(Stop::Runaway) => return Err(Stop::Runaway),
+            Ok(true) => self.tell_explored(&mut state),
+            Ok(false) => *state = Evaluation::unrecognized(),
+            Err(Stop::TooDeep) => *state = Evaluation::new(Reason::TooDeep),
+        }
+        let group = state.group;
+        self.groups.push((name, group));
+        self.group_checks.push(GroupCheck { name, evaluation: state });
+        Ok(group)
     }
 
     fn nested_gate(&mut self, gate: &GateRef, state: &mut Evaluation) -> Outcome<Verdict> {
@@ -171,17 +180,17 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         } else {
             if !self.first_nested_gate(gate)? {
                 // A gate that does not exist is false and leaves no other trace.
-                self.met(gate);
+                self.met(gate, false);
                 state.rule = StringId::EMPTY;
                 return Ok(Some(false));
             }
             self.memo.len() - 1
         };
-        let Remembered { passes, rule, mapped, id_list_lookup, .. } = self.memo[index];
+        let Remembered { passes, rule, mapped, id_list_lookup, has_rate, .. } = self.memo[index];
         let Some(passes) = passes else {
             return Ok(None);
         };
-        self.met(gate);
+        self.met(gate, has_rate);
         if !gate.is_segment && !self.ruleset.string(rule).is_empty() {
             self.expose(SecondaryExposure { gate: gate.name, value: passes, rule });
         }
@@ -191,8 +200,8 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         Ok(Some(passes))
     }
 
-    fn met(&mut self, gate: &GateRef) {
-        self.logging.is_analytical |= !gate.is_segment && self.logging.rate.is_none();
+    fn met(&mut self, gate: &GateRef, has_rate: bool) {
+        self.logging.is_analytical |= !gate.is_segment && !has_rate;
     }
 
     fn tell_remembered(&self, index: usize) {
@@ -215,9 +224,11 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         let name = self.ruleset.string(gate.name);
         self.base = from;
         self.gates += 1;
+        let before = self.set_apart();
         let outcome = self.deeper(self.levels + 1, |evaluator| {
             evaluator.named(CheckKind::Gate, name, gate.spec, &mut nested)
         });
+        let has_rate = self.rejoin(before);
         self.gates -= 1;
         self.base = base;
         if !outcome? {
@@ -230,6 +241,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             rule: nested.rule,
             mapped: nested.mapped,
             id_list_lookup: nested.id_list_lookup,
+            has_rate,
             exposures: (from, self.exposures.len()),
         });
         Ok(true)

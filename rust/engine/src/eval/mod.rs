@@ -141,6 +141,8 @@ struct Remembered {
     rule: StringId,
     mapped: Option<StringId>,
     id_list_lookup: bool,
+    /// Whether its own exposures have a rate.
+    has_rate: bool,
     /// Its own exposures, from and to.
     exposures: (usize, usize),
 }
@@ -361,6 +363,20 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         Ok(())
     }
 
+    /// Before what is not itself exposed is evaluated. What comes back is for [`Self::rejoin`].
+    fn set_apart(&mut self) -> Logging {
+        let before = self.logging;
+        self.logging = Logging { is_analytical: before.is_analytical, ..Logging::default() };
+        before
+    }
+
+    /// Goes on after [`Self::set_apart`]. True if what was evaluated has a rate.
+    fn rejoin(&mut self, before: Logging) -> bool {
+        let Logging { rate, is_analytical, .. } = self.logging;
+        self.logging = Logging { is_analytical, ..before };
+        rate.is_some()
+    }
+
     fn ended(&mut self, spec: &Spec, rate: Option<u64>) {
         self.logging.rate = rate;
         self.logging.forwards_all = spec.forwards_all;
@@ -384,7 +400,9 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         let name = self.ruleset.string(spec.name);
         state.passes = false;
         state.value = Returned::Nothing;
+        let before = self.set_apart();
         self.level(|evaluator| evaluator.named(CheckKind::Experiment, name, Some(delegate), state))?;
+        self.rejoin(before);
         state.explicit = spec.explicit_parameters.as_ref().map(|_| delegate);
         state.delegate = Some(delegate);
         Ok(())

@@ -171,7 +171,8 @@ impl<'a> Exposed<'a> {
 
     /// Of exposures like this, one in so many is logged; None for all.
     pub(crate) fn sampling_rate(&self) -> Option<u64> {
-        let special = match self.ruleset.string(self.rule()) {
+        let rule = if self.is_part { self.evaluation.rule } else { self.rule() };
+        let special = match self.ruleset.string(rule) {
             "" | "default" | "disabled" => self.ruleset.sampling.special_rate,
             _ => None,
         };

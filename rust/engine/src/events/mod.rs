@@ -32,6 +32,9 @@ pub(crate) use sampling::{Sampled, Sampling, SamplingMode};
 /// How many names of checks without an exposure are counted between two takes.
 const MAX_CHECKS: usize = 10_000;
 
+/// Of how many rules it is remembered, when exposures are sampled, that one was logged.
+const MAX_RULES: usize = 100_000;
+
 /// What the ids of an exposure belong to.
 pub trait Basis {
     /// The ruleset, and where it came from.
@@ -144,7 +147,7 @@ impl<B, U> EventLog<B, U> {
             queue: VecDeque::new(),
             gathered: 0,
             seen: Seen::new(limits.window_ms, limits.max_keys),
-            seen_rules: Seen::new(limits.window_ms, limits.max_keys),
+            seen_rules: Seen::new(limits.window_ms, MAX_RULES),
             checks: HashMap::default(),
             counts: EventCounts::default(),
         }
