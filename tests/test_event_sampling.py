@@ -57,7 +57,9 @@ def project(**sdk_configs: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
             [sampled("e", value={"a": 1}, groupName="G", isExperimentGroup=True)],
             entity="experiment", isActive=True, explicitParameters=["a"],
         ),
-        "free": config([rule("f", value={"a": 1})], entity="experiment", isActive=True, explicitParameters=["a"]),
+        "free": config(
+            [rule("f", value={"a": 1})], entity="experiment", isActive=True, explicitParameters=["a"]
+        ),
         "forwarded config": config([sampled("f", value={"a": 1})], forwardAllExposures=True),
         "to sampled": config([rule("d", configDelegate="experiment")]),
         "to free": config([sampled("d", configDelegate="free")]),
