@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripted_log import SDK_KEY, ScriptedLog, arrived, balanced, delivery_to, drive, names
+from named_events import SDK_KEY, NamedEvents, arrived, balanced, delivery_to, drive, names
 from statsig_fastly.events import EventStats, FlushResult
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_nothing_waits(emulator: Emulator, clock: StandingClock) -> None:
-    delivery = delivery_to(emulator.url, ScriptedLog(), clock=clock)
+    delivery = delivery_to(emulator.url, NamedEvents(), clock=clock)
     assert delivery.step() is None
     assert delivery.flush(0) == delivery.shutdown(0) == FlushResult(0, 0, 0)
     assert delivery.stats() == EventStats()
@@ -25,7 +25,7 @@ def test_nothing_waits(emulator: Emulator, clock: StandingClock) -> None:
 
 
 def test_a_request_is_what_the_protocol_says(emulator: Emulator, clock: StandingClock) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, wall=lambda: 1_795_400_000.5)
     log.record(*names(0, 10))
     delivery.step()
@@ -63,7 +63,7 @@ def test_a_request_is_what_the_protocol_says(emulator: Emulator, clock: Standing
 
 
 def test_plain_json_and_the_name_of_a_service(emulator: Emulator, clock: StandingClock) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     told: list[str] = []
 
     def metadata(flush_type: str) -> dict[str, object]:
@@ -84,7 +84,7 @@ def test_plain_json_and_the_name_of_a_service(emulator: Emulator, clock: Standin
 def test_full_batches_go_at_once_and_the_rest_when_it_is_old_enough(
     emulator: Emulator, clock: StandingClock
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock)
     log.record(*names(0, 25))
     dues = [delivery.flush_due]
@@ -106,7 +106,7 @@ def test_full_batches_go_at_once_and_the_rest_when_it_is_old_enough(
 
 
 def test_no_event_waits_longer_than_the_interval(emulator: Emulator, clock: StandingClock) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, flush_interval_ms=5000)
     log.on_waiting(delivery.notify)
     delivery._thread.signal = lambda: True  # type: ignore[method-assign]  # this test takes the steps itself
@@ -120,7 +120,7 @@ def test_no_event_waits_longer_than_the_interval(emulator: Emulator, clock: Stan
 
 
 def test_what_a_flush_says(emulator: Emulator) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
     log.record(*names(0, 25))
     assert delivery.flush(10) == FlushResult(25, 0, 0)
@@ -135,7 +135,7 @@ def test_what_a_flush_says(emulator: Emulator) -> None:
 
 
 def test_checks_without_exposure_become_an_event(emulator: Emulator) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
     log.record(*names(0, 10))
     log.count_check()
@@ -149,7 +149,7 @@ def test_checks_without_exposure_become_an_event(emulator: Emulator) -> None:
 
 
 def test_shutdown_sends_everything_and_can_be_repeated(emulator: Emulator) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
     log.on_waiting(delivery.notify)
     log.record(*names(0, 15))
@@ -162,7 +162,7 @@ def test_shutdown_sends_everything_and_can_be_repeated(emulator: Emulator) -> No
 
 
 def test_events_after_the_shutdown_are_delivered_by_a_flush(emulator: Emulator) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
     log.on_waiting(delivery.notify)
     log.record("before")
@@ -180,7 +180,7 @@ def test_events_after_the_shutdown_are_delivered_by_a_flush(emulator: Emulator) 
 def test_too_many_events_drop_the_oldest_and_are_reported_once_a_minute(
     emulator: Emulator, clock: StandingClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = ScriptedLog(capacity=20)
+    log = NamedEvents(capacity=20)
     delivery = delivery_to(emulator.url, log, clock=clock)
     for end in (30, 60, 90):  # each time ten are too many
         log.record(*names(end - 30, end))
@@ -198,6 +198,6 @@ def test_too_many_events_drop_the_oldest_and_are_reported_once_a_minute(
 
 
 def test_the_key_is_nowhere_to_be_read(emulator: Emulator, clock: StandingClock) -> None:
-    delivery = delivery_to(emulator.url, ScriptedLog(), clock=clock)
+    delivery = delivery_to(emulator.url, NamedEvents(), clock=clock)
     assert SDK_KEY not in repr(delivery) + repr(delivery._settings) + str(delivery.stats())
     assert repr(delivery) == f"EventDelivery('{emulator.url}/v1/log_event', waiting=0, held=0)"

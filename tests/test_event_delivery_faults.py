@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loopback import Listener, http
-from scripted_log import PATH, SDK_KEY, ScriptedLog, arrived, balanced, delivery_to, drive, names
+from named_events import PATH, SDK_KEY, NamedEvents, arrived, balanced, delivery_to, drive, names
 from statsig_fastly.emulator import Fault
 from statsig_fastly.events import FlushResult
 from statsig_fastly.events import requests as event_requests
@@ -55,7 +55,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_event_arrives_once_and_the_oldest_first(
     emulator: Emulator, clock: StandingClock, fault: str
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, wall=lambda: NOW)
     emulator.fault(LOST[fault])
     log.record(*names(0, 35))
@@ -73,7 +73,7 @@ def test_every_event_arrives_once_and_the_oldest_first(
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("fault", LATE)
 def test_what_was_not_confirmed_is_sent_again(emulator: Emulator, clock: StandingClock, fault: str) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock)
     emulator.fault(LATE[fault])
     log.record(*names(0, 25))
@@ -86,7 +86,7 @@ def test_what_was_not_confirmed_is_sent_again(emulator: Emulator, clock: Standin
 
 
 def test_a_slow_answer_is_waited_for(emulator: Emulator, clock: StandingClock) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock)
     emulator.fault(Fault(drip=0.01, drip_bytes=1))
     emulator.fault(Fault(delay=0.05))
@@ -100,7 +100,7 @@ def test_a_slow_answer_is_waited_for(emulator: Emulator, clock: StandingClock) -
 def test_the_wait_doubles_with_jitter_and_halves_again(
     emulator: Emulator, clock: StandingClock, chance: float
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, random=lambda: chance)
     emulator.fault(Fault(status=500, times=8))
     log.record(*names(0, 10))
@@ -138,7 +138,7 @@ def test_what_retry_after_means(header: str, date: str | None, seconds: float | 
 
 
 def test_the_server_is_left_alone_for_as_long_as_it_asks(emulator: Emulator, clock: StandingClock) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock)
     emulator.fault(Fault.too_many_requests(retry_after=300))
     log.record(*names(0, 15))
@@ -153,7 +153,7 @@ def test_the_server_is_left_alone_for_as_long_as_it_asks(emulator: Emulator, clo
 
 
 def test_a_flush_by_hand_does_not_wait_for_the_backoff(emulator: Emulator, clock: StandingClock) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock)
     emulator.fault(Fault(status=500, times=7))
     log.record(*names(0, 25))
@@ -168,7 +168,7 @@ def test_a_flush_by_hand_does_not_wait_for_the_backoff(emulator: Emulator, clock
 
 
 def test_a_collector_that_is_down_for_five_minutes(emulator: Emulator, clock: StandingClock) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock)
     emulator.fault(Fault(status=503, times=None))
     began = clock.now
@@ -189,7 +189,7 @@ def test_a_collector_that_is_down_for_five_minutes(emulator: Emulator, clock: St
 def test_memory_is_bounded_while_it_is_down(
     emulator: Emulator, clock: StandingClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = ScriptedLog(capacity=20)
+    log = NamedEvents(capacity=20)
     delivery = delivery_to(emulator.url, log, clock=clock, max_pending_batches=3)
     emulator.fault(Fault(status=503, times=None))
     for batch in range(10):
@@ -218,7 +218,7 @@ def test_one_batch_that_always_fails_does_not_hold_up_the_others(clock: Standing
                 taken.append(body)
                 peer.send(http(202, b'{"success":true}'))
 
-    log = ScriptedLog()
+    log = NamedEvents()
     with Listener(serve) as collector:
         delivery = delivery_to(collector.url, log, clock=clock)
         log.record(*names(0, 30))
@@ -233,7 +233,7 @@ def test_one_batch_that_always_fails_does_not_hold_up_the_others(clock: Standing
 def test_a_refusal_is_final_and_said_once(
     emulator: Emulator, clock: StandingClock, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock)
     emulator.fault(Fault(status=status, times=3, headers={"Location": "/elsewhere"}))
     log.record(*names(0, 45))
@@ -256,16 +256,16 @@ def test_a_batch_that_is_too_large_is_halved_until_it_fits(clock: StandingClock)
         while request := peer.request():
             body = gzip.decompress(request.partition(b"\r\n\r\n")[2])
             events = body[: body.rindex(b'],"statsigMetadata"')]
-            if len(events) > 130:  # three events of these
+            if len(events) > 500:  # three events of these
                 peer.send(http(413))
             else:
                 sizes.append(events.count(b"eventName"))
                 peer.send(http(202, b'{"success":true}'))
 
-    log = ScriptedLog()
+    log = NamedEvents()
     with Listener(serve) as collector:
         delivery = delivery_to(collector.url, log, clock=clock)
-        log.record(*names(0, 7), "x" * 200, *names(8, 10))
+        log.record(*names(0, 7), "x" * 500, *names(8, 10))
         drive(delivery, clock)
     stats = balanced(delivery)
     assert (stats.sent, stats.dropped_too_large) == (9, 1)
@@ -276,7 +276,7 @@ def test_a_batch_that_is_too_large_is_halved_until_it_fits(clock: StandingClock)
 def test_down_to_single_events(
     emulator: Emulator, clock: StandingClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock)
     emulator.fault(Fault(status=413, times=None))
     log.record(*names(0, 10))
@@ -289,7 +289,7 @@ def test_down_to_single_events(
 def test_nobody_listens(clock: StandingClock, caplog: pytest.LogCaptureFixture) -> None:
     with Listener(lambda peer: peer.close()) as gone:
         url = gone.url
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(url, log, clock=clock)
     log.record(*names(0, 15))
     assert delivery.step() is not None
@@ -312,7 +312,7 @@ def test_a_transport_of_ones_own_may_raise_anything(clock: StandingClock) -> Non
         def close(self) -> None:
             raise AssertionError("not ours to close")
 
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to("http://collector.test", log, clock=clock, transport=Broken())
     log.record(*names(0, 10))
     assert delivery.step() is not None
@@ -321,7 +321,7 @@ def test_a_transport_of_ones_own_may_raise_anything(clock: StandingClock) -> Non
 
 def test_recovery_is_said(emulator: Emulator, clock: StandingClock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "statsig_fastly")
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock)
     emulator.fault(Fault(path=PATH, status=503, times=5))
     log.record(*names(0, 10))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripted_log import arrived, names
+from named_events import arrived, names
 from statsig_fastly.emulator import Fault
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ TESTS = Path(__file__).parent
 PRELUDE = """
 import atexit, multiprocessing, os, signal, sys, threading
 sys.path.insert(0, {tests!r})
-from scripted_log import ScriptedLog, balanced, delivery_to, names
+from named_events import NamedEvents, balanced, delivery_to, names
 
 def at_the_very_end():
     print(delivery.stats(), flush=True)
 
 atexit.register(at_the_very_end)  # runs after what is registered later
-log = ScriptedLog()
+log = NamedEvents()
 delivery = delivery_to({url!r}, log, exit_timeout_ms={exit_timeout_ms})
 log.on_waiting(delivery.notify)
 """
@@ -81,7 +81,7 @@ def test_a_process_that_ends_sends_what_it_holds(emulator: Emulator, tmp_path: P
 def test_the_exit_does_not_wait_for_a_collector_that_hangs(emulator: Emulator, tmp_path: Path) -> None:
     emulator.fault(Fault(status=500, delay=3600, times=None))
     body = """
-other_log = ScriptedLog()
+other_log = NamedEvents()
 other = delivery_to(delivery._settings.url.removesuffix("/v1/log_event"), other_log, exit_timeout_ms=300)
 log.record(*names(0, 25))
 other_log.record(*names(25, 30))

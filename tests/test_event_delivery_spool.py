@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripted_log import PATH, ScriptedLog, arrived, balanced, delivery_to, drive, names
+from named_events import PATH, NamedEvents, arrived, balanced, delivery_to, drive, names
 from statsig_fastly.emulator import Fault
 from statsig_fastly.events import FlushResult
 
@@ -25,8 +25,8 @@ PRELUDE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from scripted_log import ScriptedLog, arrived, balanced, delivery_to, names
-log = ScriptedLog()
+from named_events import NamedEvents, arrived, balanced, delivery_to, names
+log = NamedEvents()
 delivery = delivery_to({url!r}, log, spool_dir=Path({directory!r}))
 """
 
@@ -45,7 +45,7 @@ def spooled(directory: Path) -> list[str]:
 def test_a_batch_that_fails_leaves_memory_and_arrives_later(
     emulator: Emulator, clock: StandingClock, tmp_path: Path
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path)
     emulator.fault(Fault(status=503, times=3))
     log.record(*names(0, 35))
@@ -66,7 +66,7 @@ def test_a_batch_that_fails_leaves_memory_and_arrives_later(
 def test_young_events_are_spooled_when_they_get_old(
     emulator: Emulator, clock: StandingClock, tmp_path: Path
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path, flush_interval_ms=5000)
     emulator.fault(Fault.too_many_requests(retry_after=600))
     log.record(*names(0, 13))
@@ -81,7 +81,7 @@ def test_young_events_are_spooled_when_they_get_old(
 def test_all_arrive_after_five_minutes_without_a_collector(
     emulator: Emulator, clock: StandingClock, tmp_path: Path
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path, max_pending_batches=2)
     emulator.fault(Fault(status=500, times=None))
     began = clock.now
@@ -100,7 +100,7 @@ def test_all_arrive_after_five_minutes_without_a_collector(
 def test_the_spool_is_bounded_and_counts_what_it_loses(
     emulator: Emulator, clock: StandingClock, tmp_path: Path
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path, spool_max_bytes=2000)
     emulator.fault(Fault(status=500, times=None))
     for batch in range(20):
@@ -119,7 +119,7 @@ def test_without_a_directory_to_write_to_events_stay_in_memory(
     emulator: Emulator, clock: StandingClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path / "file" / "spool")
     emulator.fault(Fault(status=500, times=3))
     log.record(*names(0, 25))
@@ -133,7 +133,7 @@ def test_without_a_directory_to_write_to_events_stay_in_memory(
 def test_a_spooled_batch_that_is_too_large_is_halved(
     emulator: Emulator, clock: StandingClock, tmp_path: Path
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path)
     emulator.fault(Fault(status=500))
     emulator.fault(Fault(status=413, times=3))
@@ -148,7 +148,7 @@ def test_a_spooled_batch_that_is_too_large_is_halved(
 def test_shutdown_spools_what_it_cannot_send_and_the_next_process_sends_it(
     emulator: Emulator, clock: StandingClock, tmp_path: Path
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, spool_dir=tmp_path)
     emulator.fault(Fault(status=500, delay=3600, times=None))
     log.record(*names(0, 25))
@@ -158,7 +158,7 @@ def test_shutdown_spools_what_it_cannot_send_and_the_next_process_sends_it(
     assert len(spooled(tmp_path)) == 3
     emulator.clear_faults()
 
-    heir = delivery_to(emulator.url, ScriptedLog(), clock=clock, spool_dir=tmp_path)
+    heir = delivery_to(emulator.url, NamedEvents(), clock=clock, spool_dir=tmp_path)
     assert heir.flush(10) == FlushResult(0, 0, 0)
     stats = balanced(heir)
     assert (stats.sent, stats.sent_for_others, stats.pending) == (0, 25, 0)
@@ -167,13 +167,13 @@ def test_shutdown_spools_what_it_cannot_send_and_the_next_process_sends_it(
 
 
 def test_a_new_client_sends_what_it_finds(emulator: Emulator, tmp_path: Path) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, spool_dir=tmp_path)
     log.record(*names(0, 5))
     emulator.fault(Fault(status=500, times=2))
     delivery.flush(10)
     assert delivery.shutdown(0).pending == 5
-    heir = delivery_to(emulator.url, ScriptedLog(), spool_dir=tmp_path)
+    heir = delivery_to(emulator.url, NamedEvents(), spool_dir=tmp_path)
     heir.resume()  # and it tries again although no event of its own wakes it
     emulator.wait_for_log_events(1, timeout=30)
     assert arrived(emulator) == names(0, 5)
@@ -184,7 +184,7 @@ def test_a_new_client_sends_what_it_finds(emulator: Emulator, tmp_path: Path) ->
 
 
 def test_two_processes_never_send_one_batch_twice(emulator: Emulator, tmp_path: Path) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, spool_dir=tmp_path)
     emulator.fault(Fault(status=500, times=None))
     log.record(*names(0, 600))
@@ -227,7 +227,7 @@ sys.stdin.read()
         assert worker.stdout.readline() == "FlushResult(sent=0, pending=25, dropped=0)\n"
         worker.kill()
     emulator.clear_faults()
-    heir = delivery_to(emulator.url, ScriptedLog(), clock=clock, spool_dir=tmp_path)
+    heir = delivery_to(emulator.url, NamedEvents(), clock=clock, spool_dir=tmp_path)
     drive(heir, clock)
     assert sorted(arrived(emulator)) == sorted(names(0, 25))
     assert balanced(heir).sent_for_others == 25
@@ -245,7 +245,7 @@ delivery.flush(30)
 """
     with process(script, emulator, tmp_path) as worker:
         emulator.wait_for_requests(2, timeout=30)  # the second one hangs, with the file claimed
-        heir = delivery_to(emulator.url, ScriptedLog(), clock=clock, spool_dir=tmp_path)
+        heir = delivery_to(emulator.url, NamedEvents(), clock=clock, spool_dir=tmp_path)
         assert heir.step() is None
         assert arrived(emulator) == []
         worker.kill()
@@ -256,7 +256,7 @@ delivery.flush(30)
 
 def test_an_answer_that_comes_after_the_shutdown_counts(emulator: Emulator, tmp_path: Path) -> None:
     for directory in (None, tmp_path):
-        log = ScriptedLog()
+        log = NamedEvents()
         delivery = delivery_to(emulator.url, log, spool_dir=directory)
         emulator.fault(Fault(path=PATH, delay=0.5))
         log.record(*names(0, 5))
@@ -274,7 +274,7 @@ def test_a_directory_that_may_not_be_written(
     emulator: Emulator, clock: StandingClock, tmp_path: Path
 ) -> None:
     tmp_path.chmod(0o500)
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path)
     emulator.fault(Fault(status=500))
     log.record(*names(0, 10))

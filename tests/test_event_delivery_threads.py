@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripted_log import ScriptedLog, arrived, balanced, delivery_to, names
+from named_events import NamedEvents, arrived, balanced, delivery_to, names
 from statsig_fastly.emulator import Fault
 from statsig_fastly.events import FlushResult
 from statsig_fastly.transport import HttpTransport, Response
@@ -40,7 +40,7 @@ def _alone() -> None:
 
 
 def test_the_first_event_starts_one_thread_and_the_shutdown_ends_it(emulator: Emulator) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
     log.on_waiting(delivery.notify)
     assert event_threads() == []
@@ -67,7 +67,7 @@ def _wait_for_no_thread() -> None:
 
 
 def test_a_client_that_is_dropped_is_collected_and_its_thread_ends(emulator: Emulator) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
     log.on_waiting(delivery.notify)
     log.record(*names(0, 10))
@@ -84,7 +84,7 @@ def test_a_client_that_is_dropped_is_collected_and_its_thread_ends(emulator: Emu
 
 
 def test_a_client_that_is_dropped_with_events_delivers_them_first(emulator: Emulator) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, flush_interval_ms=50)
     log.on_waiting(delivery.notify)
     emulator.fault(Fault(status=500, times=1))
@@ -107,7 +107,7 @@ def test_without_threads_a_flush_is_done_by_whoever_asks(
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread at interpreter shutdown")
 
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
     log.on_waiting(delivery.notify)
     monkeypatch.setattr(threading.Thread, "start", start)
@@ -124,7 +124,7 @@ def test_without_threads_a_flush_is_done_by_whoever_asks(
 
 
 def test_a_flush_gives_up_waiting_and_the_request_goes_on(emulator: Emulator) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
     emulator.fault(Fault(delay=0.3))
     log.record(*names(0, 5))
@@ -141,7 +141,7 @@ class Interrupted:
     def __init__(self) -> None:
         self._inner = HttpTransport()
         self.delivery: EventDelivery | None = None
-        self.log: ScriptedLog | None = None
+        self.log: NamedEvents | None = None
         self.results: list[FlushResult] = []
 
     def send(self, request: Request) -> Response:
@@ -155,7 +155,7 @@ class Interrupted:
 
 
 def test_a_flush_from_within_the_sender_returns(emulator: Emulator) -> None:
-    log, transport = ScriptedLog(), Interrupted()
+    log, transport = NamedEvents(), Interrupted()
     delivery = delivery_to(emulator.url, log, transport=transport)
     transport.delivery, transport.log = delivery, log
     log.record(*names(0, 10))
@@ -167,7 +167,7 @@ def test_a_flush_from_within_the_sender_returns(emulator: Emulator) -> None:
 
 
 def test_notify_does_not_wait_for_any_lock(emulator: Emulator) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
     done = threading.Event()
 
@@ -188,7 +188,7 @@ def test_notify_does_not_wait_for_any_lock(emulator: Emulator) -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
 def test_checks_in_signal_handlers_and_finalizers(emulator: Emulator) -> None:
-    log = ScriptedLog(batch_size=1000)
+    log = NamedEvents(batch_size=1000)
     delivery = delivery_to(emulator.url, log, batch_size=1000)
     log.on_waiting(delivery.notify)
     recorded: list[str] = []
@@ -232,7 +232,7 @@ def test_checks_in_signal_handlers_and_finalizers(emulator: Emulator) -> None:
 @pytest.mark.parametrize("capacity", [10_000_000, 3_000])
 def test_a_million_events_from_eight_threads_with_faults(emulator: Emulator, capacity: int) -> None:
     each, threads, size = 125_000, 8, 2000
-    log = ScriptedLog(batch_size=size, capacity=capacity)
+    log = NamedEvents(batch_size=size, capacity=capacity)
     delivery = delivery_to(emulator.url, log, batch_size=size, max_pending_batches=20)
     log.on_waiting(delivery.notify)
     for fault in (
@@ -274,7 +274,7 @@ def test_a_million_events_from_eight_threads_with_faults(emulator: Emulator, cap
 def test_the_thread_outlives_a_fault_of_ours(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
     monkeypatch.setattr(delivery._backlog, "oldest", lambda *_, **__: 1 / 0)
     log.record(*names(0, 10))
@@ -298,7 +298,7 @@ def test_a_transport_that_ends_its_thread_does_not_end_delivery(
             return super().send(request)
 
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
-    log = ScriptedLog()
+    log = NamedEvents()
     delivery = delivery_to(emulator.url, log, transport=Exits())
     log.record(*names(0, 10))
     assert delivery.flush(30) == FlushResult(0, 10, 0)
