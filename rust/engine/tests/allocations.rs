@@ -1,66 +1,16 @@
 //! A check allocates nothing: neither for a user prepared before nor for a bare id.
+#[path = "support/memory.rs"]
+mod memory;
 mod support;
 
+use memory::requests;
 use serde_json::{Value, json};
 use statsig_engine::{Evaluation, Input, Layout, PackedUser, SpecKind, UserView};
-use std::alloc::{GlobalAlloc, Layout as Memory, System};
-use std::cell::Cell;
 use std::hint::black_box;
 use support::{
     NOW, Outcome, Project, condition, conditions, experiment, gate, layer, payload, rule, user, user_field,
     with,
 };
-
-thread_local! {
-    /// How often this thread has asked for memory. Tests run in parallel, each in a thread of its own.
-    static REQUESTS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// The system's allocator, counting.
-struct Counting;
-
-impl Counting {
-    fn count() {
-        // A thread that is ending has no counter any more, and nothing that is measured.
-        let _ = REQUESTS.try_with(|requests| requests.set(requests.get() + 1));
-    }
-}
-
-// SAFETY: every call is handed on unchanged to the system's allocator, which keeps the contract.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, memory: Memory) -> *mut u8 {
-        Self::count();
-        // SAFETY: the caller keeps the contract of `alloc`, and it is the same one.
-        unsafe { System.alloc(memory) }
-    }
-
-    unsafe fn alloc_zeroed(&self, memory: Memory) -> *mut u8 {
-        Self::count();
-        // SAFETY: the caller keeps the contract of `alloc_zeroed`, and it is the same one.
-        unsafe { System.alloc_zeroed(memory) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, memory: Memory, size: usize) -> *mut u8 {
-        Self::count();
-        // SAFETY: the caller keeps the contract of `realloc`, and the pointer came from `System`.
-        unsafe { System.realloc(pointer, memory, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, memory: Memory) {
-        // SAFETY: the caller keeps the contract of `dealloc`, and the pointer came from `System`.
-        unsafe { System.dealloc(pointer, memory) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How often `work` asks for memory, and what it returns.
-fn requests<T>(work: impl FnOnce() -> T) -> (usize, T) {
-    let before = REQUESTS.get();
-    let result = black_box(work());
-    (REQUESTS.get() - before, result)
-}
 
 #[test]
 fn requests_are_counted() {

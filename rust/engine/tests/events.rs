@@ -245,7 +245,7 @@ fn an_exposure_says_what_the_check_came_to() {
 }
 
 /// How many of the exposures of 1,000 users are taken in, and what the second says of sampling.
-fn sampled(mode: &str, special: Value, rule_changes: Value, name: &str) -> (usize, Value, EventCounts) {
+fn sampled(mode: &str, special: &Value, rule_changes: Value, name: &str) -> (usize, Value, EventCounts) {
     let configs = json!({"sampling_mode": mode, "special_case_sampling_rate": special});
     let known = project(json!({"sdk_configs": configs}), rule_changes);
     let mut log: Log = EventLog::new(limits(2000, 2000, 2000));
@@ -263,27 +263,27 @@ fn the_first_of_a_rule_is_taken_in_and_others_by_the_rate() {
     const NEVER: u64 = 1 << 60;
     let told = |rate: Value, mode: &str, shadow: &str| json!({"samplingRate": rate, "samplingMode": mode, "shadowLogged": shadow});
     for (rate, kept) in [(json!(1), 1000), (json!(NEVER), 1), (json!(0), 1), (json!(null), 1000)] {
-        let (on, second, counts) = sampled("on", json!(null), json!({"samplingRate": rate}), "g0");
+        let (on, second, counts) = sampled("on", &json!(null), json!({"samplingRate": rate}), "g0");
         assert_eq!(on, kept, "{rate}");
         assert_eq!((counts.recorded, counts.sampled_out), (kept as u64, 1000 - kept as u64));
         assert_eq!(second, if kept == 1 { Value::Null } else { told(rate.clone(), "on", "logged") });
-        let (shadow, second, counts) = sampled("shadow", json!(null), json!({"samplingRate": rate}), "g0");
+        let (shadow, second, counts) = sampled("shadow", &json!(null), json!({"samplingRate": rate}), "g0");
         assert_eq!((shadow, counts.sampled_out), (1000, 0));
         assert_eq!(second, told(rate, "shadow", if kept == 1 { "dropped" } else { "logged" }));
-        assert_eq!(sampled("off", json!(null), json!({"samplingRate": NEVER}), "g0").1, json!({}));
+        assert_eq!(sampled("off", &json!(null), json!({"samplingRate": NEVER}), "g0").1, json!({}));
     }
     // Where no rule decided, the project's own rate counts.
     for (special, kept) in
         [(json!(1), 1000), (json!("1.9"), 1000), (json!(1e18), 1), (json!(-3), 1), (json!("x"), 1000)]
     {
-        assert_eq!(sampled("on", special.clone(), json!({}), "none").0, kept, "{special}");
+        assert_eq!(sampled("on", &special, json!({}), "none").0, kept, "{special}");
     }
-    assert_eq!(sampled("on", json!(NEVER), json!({}), "g0").0, 1000);
+    assert_eq!(sampled("on", &json!(NEVER), json!({}), "g0").0, 1000);
 }
 
 #[test]
 fn one_in_ten_is_one_in_ten_and_the_same_ones_everywhere() {
-    let kept = || sampled("on", json!(null), json!({"samplingRate": 10}), "g0").0;
+    let kept = || sampled("on", &json!(null), json!({"samplingRate": 10}), "g0").0;
     let first = kept();
     assert_eq!(first, kept());
     // Six standard deviations; what is kept is the same in every run.
