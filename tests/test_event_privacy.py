@@ -76,6 +76,16 @@ def test_headers_have_the_names_that_were_recorded() -> None:
     assert set(ours.headers) - _OF_THE_CLIENT == expected - _OF_THE_CLIENT
 
 
+def test_starts_are_not_told() -> None:
+    with Both(event_project()) as both:
+        both.ours.identify("u")
+        names = [
+            {event["eventName"] for sent in requests for event in sent.body["events"]}
+            for requests in both.requests()
+        ]
+    assert names == [{"statsig::identify"}, {"statsig::diagnostics"}]
+
+
 def test_private_attributes_never_leave() -> None:
     document = event_project(
         sdk_configs={"sampling_mode": "shadow"},

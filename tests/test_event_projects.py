@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from recorded_events import Program
 
 RATES: Final = (1, 10**12, 10**12, 0)
-SEEDS: Final = 90
-BATCH: Final = 30
+SEEDS: Final = 60
+BATCH: Final = 20
 
 
 @pytest.mark.parametrize("environment", [None, "staging"])

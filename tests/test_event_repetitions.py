@@ -24,6 +24,7 @@ def project() -> dict[str, Any]:
             "gate": gate([rule("on", ["paid"])]),
             "other": gate([rule("on", ["yes"])]),
             "companies": gate([rule("on", ["yes"], idType="companyID")], idType="companyID"),
+            "by group": gate([rule("on", ["group"])]),
             "same": gate([rule("on", ["yes"])]),
         },
         {
@@ -32,7 +33,11 @@ def project() -> dict[str, Any]:
             "same": config([rule("on", ["yes"], {"a": 1})]),
         },
         {"layer": layer([rule("all", ["yes"], {"a": 1, "z": 2})])},
-        {**_EVERYBODY, "paid": _PAID},
+        {
+            **_EVERYBODY,
+            "paid": _PAID,
+            "group": condition("experiment_group", "any", ["G"], field="experiment"),
+        },
     )
 
 
@@ -139,6 +144,17 @@ def test_both_ways_of_checking_a_gate_are_one() -> None:
     ours, theirs = both_send(program)
     assert (len(ours), len(theirs)) == (1, 2)
     assert theirs == [*ours, *ours]
+
+
+def test_a_check_of_an_experiment_repeats_that_for_a_group() -> None:
+    # Their keys differ in the official core, too.
+    def program(sdk: Any, client: Any) -> None:  # noqa: ANN401 - either package
+        client.get_feature_gate(sdk.StatsigUser("u"), "by group")
+        client.get_experiment(sdk.StatsigUser("u"), "experiment")
+
+    ours, theirs = both_send(program)
+    assert [event["metadata"].get("config") for event in ours] == ["experiment", None]
+    assert [event["metadata"].get("config") for event in theirs] == ["experiment", None, "experiment"]
 
 
 @pytest.mark.parametrize(

@@ -71,3 +71,17 @@ def test_every_entry(label: str, quiet: bool) -> None:
     }
     with Both(event_project(), RecordingStorage, exposure_dedupe_max_keys=1) as both:
         both.each(calls)
+
+
+def test_kept_results_are_not_sampled() -> None:
+    def program(sdk: Any, client: Any) -> None:  # noqa: ANN401 - either package
+        for number in range(3):
+            for method, name in (("get_experiment", "e"), ("get_layer", "l")):
+                for rule_id in ("kept rule", "default", ""):
+                    kept = {name: {**ENTRY, "rule_id": rule_id}}
+                    options = getattr(sdk, OPTIONS[method])(user_persisted_values=kept)
+                    getattr(client, method)(sdk.StatsigUser(f"u{number}"), name, options).get("a")
+
+    sampling = {"sampling_mode": "on", "special_case_sampling_rate": 10**12}
+    with Both(event_project(sdk_configs=sampling), RecordingStorage) as both:
+        assert len(both.same(program)) == 18
