@@ -229,7 +229,7 @@ def test_checks_in_signal_handlers_and_finalizers(emulator: Emulator) -> None:
     balanced(delivery)
 
 
-@pytest.mark.parametrize("capacity", [10_000_000, 3_000])
+@pytest.mark.parametrize("capacity", [10_000_000, 40_000])
 def test_a_million_events_from_eight_threads_with_faults(emulator: Emulator, capacity: int) -> None:
     each, threads, size = 125_000, 8, 2000
     log = NamedEvents(batch_size=size, capacity=capacity)
@@ -262,9 +262,12 @@ def test_a_million_events_from_eight_threads_with_faults(emulator: Emulator, cap
     assert stats.recorded == each * threads
     assert stats.pending == 0
     assert stats.sent + stats.dropped == stats.recorded
-    assert stats.dropped_refused > 0
-    assert stats.failed_requests > 3
-    assert (stats.dropped_overflow > 0) == (capacity < each * threads)
+    if capacity < each * threads:  # more is lost than sent: how much, depends on who is faster
+        assert stats.dropped_overflow > 0
+    else:
+        assert stats.dropped_overflow == 0
+        assert stats.dropped_refused > 0
+        assert stats.failed_requests > 3
     times = Counter(arrived(emulator))
     assert len(times) == stats.sent
     assert set(times.values()) == {1}
