@@ -30,8 +30,9 @@ from statsig_fastly._native import (
     __version__,
 )
 from statsig_fastly.adapters import Payload, SpecAdapter
-from statsig_fastly.client import FailureDetails, InitializeDetails, Stats, Statsig, SyncDetails
+from statsig_fastly.client import Statsig
 from statsig_fastly.completion import Completion
+from statsig_fastly.details import FailureDetails, InitializeDetails, Stats, SyncDetails
 from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError
 from statsig_fastly.options import StatsigOptions
 from statsig_fastly.persistent_storage import PersistentStorage, StickyValues, UserPersistedValues

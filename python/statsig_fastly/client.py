@@ -6,13 +6,13 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from statsig_fastly._native import EventLog
 from statsig_fastly.adapters import Payload
 from statsig_fastly.completion import Completion
+from statsig_fastly.details import FailureDetails, InitializeDetails, Stats, SyncDetails
 from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError, described
 from statsig_fastly.local_overrides import LocalOverrides
 from statsig_fastly.options import StatsigOptions
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from statsig_fastly._native import StatsigUser
     from statsig_fastly.adapters import SpecAdapter
-    from statsig_fastly.events import EventDelivery, EventStats, FlushResult
+    from statsig_fastly.events import EventDelivery, FlushResult
     from statsig_fastly.explain import CheckKind, Explanation
 
-__all__ = ["FailureDetails", "InitializeDetails", "Stats", "Statsig", "SyncDetails"]
+__all__ = ["Statsig"]
 
 _log = logging.getLogger("statsig_fastly")
 
@@ -46,75 +46,6 @@ _DEDUPE_MS = 60_000
 
 # A payload with very many broken specs must not flood the log.
 _ISSUES_LOGGED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class FailureDetails:
-    """Why no payload could be had.
-
-    Attributes:
-        reason: One line for people: what was tried, what came, what to do.
-        error: Name of the exception's class, or None where there was no exception.
-    """
-
-    reason: str
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InitializeDetails:
-    """How a start went.
-
-    Attributes:
-        duration_ms: How long it took, in ms.
-        init_success: The same as `is_config_spec_ready`. (In the official package it says only that
-            background work was scheduled.)
-        is_config_spec_ready: True if a ruleset is loaded, so that checks have answers.
-        is_id_list_ready: None: ID lists are not loaded.
-        source: Where the ruleset in use came from, such as `Adapter(FastlyKV)` or `Bootstrap`;
-            `NoValues` if there is none.
-        failure_details: Why the adapter's payload is not in use; None if it is.
-    """
-
-    duration_ms: int
-    init_success: bool
-    is_config_spec_ready: bool
-    is_id_list_ready: bool | None
-    source: str
-    failure_details: FailureDetails | None
-
-    @property
-    def duration(self) -> float:
-        """The same as `duration_ms`, as a float: the official package's older name for it."""
-        return float(self.duration_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class SyncDetails:
-    """What came of one look at the adapter.
-
-    Attributes:
-        changed: True if a newer ruleset is now in use.
-        config_time: When the project in use was last changed, in ms since the epoch; None if nothing
-            is loaded.
-        error: Why the payload could not be had or used; None if all went well. The ruleset in use
-            stays.
-    """
-
-    changed: bool
-    config_time: int | None
-    error: StatsigFastlyError | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Numbers about a client since it was made, or since the process was forked.
-
-    Attributes:
-        events: What became of events; None if nothing is recorded (`disable_all_logging`).
-    """
-
-    events: EventStats | None
 
 
 class Statsig(LocalOverrides):
