@@ -40,6 +40,8 @@ def sink() -> Iterator[EventSink]:
 # Ends
 
 SIGTERM_HANDLED = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+# Not `signal.pause()`: a signal that comes just before it is not noticed until there is another.
+WAITING = "while True: threading.Event().wait(0.1)"
 
 # What a program does after its first event, its exit status, and what comes besides that event.
 ENDS = {
@@ -101,7 +103,7 @@ atexit.register(at_exit)
 
 @needs_signals
 @pytest.mark.parametrize(
-    "wait", ["threading.Event().wait()", "signal.pause()", "while True: statsig.check_gate('u-1', 'on')"]
+    "wait", ["threading.Event().wait()", WAITING, "while True: statsig.check_gate('u-1', 'on')"]
 )
 def test_sigterm_with_a_handler_that_exits(tmp_path: Path, sink: EventSink, wait: str) -> None:
     program = f"{SIGTERM_HANDLED}statsig.log_event('u-1', 'first')\nprint('ready', flush=True)\n{wait}\n"
@@ -120,7 +122,7 @@ def test_sigterm_with_a_handler_that_exits(tmp_path: Path, sink: EventSink, wait
 
 @needs_signals
 def test_ctrl_c(tmp_path: Path, sink: EventSink) -> None:
-    program = "statsig.log_event('u-1', 'first')\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()"
+    program = "statsig.log_event('u-1', 'first')\nos.kill(os.getpid(), signal.SIGINT)\n" + WAITING
     ran = run(tmp_path, program, sink.url)
     # Not the status: Python forgets that it was Ctrl-C when an exit handler imports a module.
     assert ran.stderr.splitlines()[-1] == "KeyboardInterrupt"
@@ -129,8 +131,8 @@ def test_ctrl_c(tmp_path: Path, sink: EventSink) -> None:
 
 LOST = {
     "os._exit": ("os._exit(4)", 4),
-    "SIGTERM as Python leaves it": ("os.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()", -15),
-    "SIGKILL": ("os.kill(os.getpid(), signal.SIGKILL)\nsignal.pause()", -9),
+    "SIGTERM as Python leaves it": (f"os.kill(os.getpid(), signal.SIGTERM)\n{WAITING}", -15),
+    "SIGKILL": (f"os.kill(os.getpid(), signal.SIGKILL)\n{WAITING}", -9),
 }
 
 
@@ -197,7 +199,7 @@ CHILD_ENDS = {
     "normal": ("", 0),
     "sys.exit": ("sys.exit(5)", 5),
     "exception": ("raise ValueError('on purpose')", 1),
-    "SIGTERM": (f"{SIGTERM_HANDLED}os.kill(os.getpid(), signal.SIGTERM)\n    signal.pause()", 143),
+    "SIGTERM": (f"{SIGTERM_HANDLED}os.kill(os.getpid(), signal.SIGTERM)\n    {WAITING}", 143),
 }
 
 
