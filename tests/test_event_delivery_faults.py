@@ -161,8 +161,6 @@ def test_a_flush_by_hand_does_not_wait_for_the_backoff(emulator: Emulator, clock
     assert len(emulator.requests) == 3
     assert delivery.flush(10) == FlushResult(0, 25, 0)
     third = delivery.flush(10)  # the last fault strikes the oldest, which others may let through again
-        10
-    )  # the last fault strikes the oldest, which may go again once others have arrived
     assert third in {FlushResult(15, 10, 0), FlushResult(25, 0, 0)}
     assert delivery.flush(10).pending == 0
     assert sorted(arrived(emulator)) == sorted(names(0, 25))
