@@ -434,4 +434,4 @@ def _seconds(timeout: float | None) -> float | None:
         raise TypeError(f"argument 'timeout': expected a number of seconds, got {type(timeout).__name__}")
     if not timeout >= 0:
         raise ValueError(f"argument 'timeout': expected at least 0 s, got {timeout}")
-    return min(float(timeout), threading.TIMEOUT_MAX)
+    return float(min(timeout, threading.TIMEOUT_MAX))

@@ -121,7 +121,7 @@ class StatsigOptions:
             try:
                 as_transport(self.log_event_transport)
             except TypeError as error:
-                raise TypeError(f"argument 'log_event_{error}") from None
+                raise TypeError(f"argument 'log_event_transport': {str(error).partition(': ')[2]}") from None
 
 
 _FLAGS = ("disable_country_lookup", "disable_all_logging", "disable_exposure_logging", "disable_network")

@@ -1,5 +1,6 @@
 //! Events of the application's own.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
 use statsig_engine::{Event, EventValue, custom_event};
@@ -40,7 +41,11 @@ pub(crate) fn custom_event_members(
                 || value.is_instance_of::<PyInt>()
                 || value.is_instance_of::<PyBool>()
             {
-                EventValue::Number(value.extract()?)
+                EventValue::Number(value.extract().map_err(|_| {
+                    PyValueError::new_err(
+                        "argument 'value': expected a number below 2**1024, got a larger one",
+                    )
+                })?)
             } else {
                 return Err(wrong_type("value", "str, float, int or None", value));
             }
