@@ -37,6 +37,7 @@ MEMORY = MemoryAdapter(payload())
         ("spool_dir", 3, "expected a path or None, got int"),
         ("spool_max_bytes", 0, "expected at least 1 bytes, got 0"),
         ("exit_timeout_ms", -1, "expected at least 0 ms, got -1"),
+        pytest.param("exit_timeout_ms", -(10**5000), "expected at least 0 ms, got less", id="digits"),
         (
             "log_event_transport",
             object(),
@@ -45,8 +46,9 @@ MEMORY = MemoryAdapter(payload())
     ],
 )
 def test_options_that_cannot_be(option: str, value: Any, says: str) -> None:  # noqa: ANN401
+    named: dict[str, Any] = {option: value}
     with pytest.raises((TypeError, ValueError)) as raised:
-        StatsigOptions(**{option: value})
+        StatsigOptions(**named)
     assert str(raised.value) == f"argument '{option}': {says}"
 
 
@@ -62,6 +64,7 @@ def statsig() -> Iterator[Statsig]:
         ("1", "expected a number of seconds, got str"),
         (True, "expected a number of seconds, got bool"),
         (-1, "expected at least 0 s, got -1"),
+        pytest.param(-(10**5000), "expected at least 0 s, got less", id="digits"),
         (float("nan"), "expected at least 0 s, got nan"),
     ],
 )
@@ -72,13 +75,13 @@ def test_timeouts_that_cannot_be(statsig: Statsig, timeout: Any, says: str) -> N
         assert str(raised.value) == f"argument 'timeout': {says}"
 
 
-@pytest.mark.parametrize("timeout", [10**5000, float("inf"), 1e300])
+@pytest.mark.parametrize("timeout", [10**5000, float("inf"), 1e300], ids=["digits", "infinite", "float"])
 def test_a_timeout_may_be_as_long_as_it_likes(statsig: Statsig, timeout: float) -> None:
     statsig.log_event("u", "event")
     assert statsig.flush(timeout).result(30).sent == 1
 
 
-@pytest.mark.parametrize("value", [10**5000, -(10**400)])
+@pytest.mark.parametrize("value", [10**5000, -(10**400)], ids=["large", "negative"])
 def test_a_value_beyond_every_float_is_refused(statsig: Statsig, value: int) -> None:
     with pytest.raises(
         ValueError, match=r"^argument 'value': expected a number below 2\*\*1024, got a larger"
@@ -89,7 +92,8 @@ def test_a_value_beyond_every_float_is_refused(statsig: Statsig, value: int) -> 
 @pytest.mark.parametrize("option", ["disable_all_logging", "disable_network"])
 def test_nothing_is_recorded_where_nothing_may_be_sent(collector: EventSink, option: str) -> None:
     before = len(collector.requests)
-    with Statsig("secret-key", StatsigOptions(data_adapter=MEMORY, **{option: True})) as statsig:
+    named: dict[str, Any] = {option: True}
+    with Statsig("secret-key", StatsigOptions(data_adapter=MEMORY, **named)) as statsig:
         assert statsig.check_gate("u", "on")
         statsig.log_event("u", "event")
         assert statsig.stats().events is None

@@ -433,5 +433,7 @@ def _seconds(timeout: float | None) -> float | None:
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
         raise TypeError(f"argument 'timeout': expected a number of seconds, got {type(timeout).__name__}")
     if not timeout >= 0:
-        raise ValueError(f"argument 'timeout': expected at least 0 s, got {timeout}")
+        # Python refuses to show very long numbers.
+        shown = "less" if timeout < -threading.TIMEOUT_MAX else timeout
+        raise ValueError(f"argument 'timeout': expected at least 0 s, got {shown}")
     return float(min(timeout, threading.TIMEOUT_MAX))

@@ -144,7 +144,9 @@ def _check_number(name: str, value: object, least: int, most: int, unit: str) ->
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"argument '{name}': expected int, got {_type(value)}")
     if value < least:
-        raise ValueError(f"argument '{name}': expected at least {least}{unit}, got {value}")
+        # Python refuses to show very long ones.
+        shown = value if value > -_MANY else "less"
+        raise ValueError(f"argument '{name}': expected at least {least}{unit}, got {shown}")
     if value > most:
         raise ValueError(f"argument '{name}': expected at most {most}{unit}, got more")
 
