@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,15 @@ import pytest
 
 from named_events import PATH, NamedEvents, arrived, balanced, delivery_to, drive, names
 from statsig_fastly.emulator import Fault
-from statsig_fastly.events import FlushResult
+from statsig_fastly.events import FlushResult, backlog
+from statsig_fastly.events.batches import encoded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from api_client import StandingClock
     from statsig_fastly.emulator import Emulator
+    from statsig_fastly.events.batches import EventBatch
 
 TESTS = Path(__file__).parent
 
@@ -280,3 +285,30 @@ def test_a_directory_that_may_not_be_written(
     log.record(*names(0, 10))
     drive(delivery, clock)
     assert balanced(delivery).sent == 10
+
+
+def test_a_batch_that_is_being_packed_is_not_spooled_before_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = NamedEvents()
+    delivery = delivery_to("http://127.0.0.1:9", log, spool_dir=tmp_path)
+    packing, go_on = threading.Event(), threading.Event()
+
+    def slowly(events: EventBatch, metadata: Mapping[str, object], *, compress: bool) -> bytes:
+        packing.set()
+        assert go_on.wait(30)
+        return encoded(events, metadata, compress=compress)
+
+    monkeypatch.setattr(backlog, "encoded", slowly)
+    log.record(*names(0, 5))
+    flush = threading.Thread(target=delivery.flush, args=(30,))
+    shutdown = threading.Thread(target=delivery.shutdown, args=(0.05,))
+    flush.start()
+    assert packing.wait(30)
+    shutdown.start()
+    shutdown.join(0.5)  # as long as it may take where nothing waits for the batch
+    go_on.set()
+    for thread in (flush, shutdown):
+        thread.join(30)
+    assert all(path.stat().st_size > 0 for path in tmp_path.iterdir())
+    assert balanced(delivery).pending == 5

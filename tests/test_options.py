@@ -24,6 +24,15 @@ def test_keys_of_another_type(key: Any) -> None:  # noqa: ANN401
     assert str(caught.value) == f"argument 'sdk_key': expected str, got {type(key).__name__}"
 
 
+@pytest.mark.parametrize("key", ["secret-key\n", "secret key", "secret-é", "\ud800"], ids=ascii)
+def test_keys_that_no_header_can_hold_are_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^argument 'sdk_key': expected printable ASCII without spaces"
+    ) as raised:
+        Statsig(key)
+    assert key not in str(raised.value)
+
+
 def test_an_empty_key() -> None:
     with pytest.raises(ValueError, match=r"^argument 'sdk_key': expected a key, got an empty string$"):
         Statsig("")

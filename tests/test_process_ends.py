@@ -122,7 +122,9 @@ def test_sigterm_with_a_handler_that_exits(tmp_path: Path, sink: EventSink, wait
 
 @needs_signals
 def test_ctrl_c(tmp_path: Path, sink: EventSink) -> None:
-    program = "statsig.log_event('u-1', 'first')\nos.kill(os.getpid(), signal.SIGINT)\n" + WAITING
+    # Where the tests run in the background of a shell, Ctrl-C is ignored unless it is asked for.
+    heeded = "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program = f"{heeded}statsig.log_event('u-1', 'first')\nos.kill(os.getpid(), signal.SIGINT)\n{WAITING}"
     ran = run(tmp_path, program, sink.url)
     # Not the status: Python forgets that it was Ctrl-C when an exit handler imports a module.
     assert ran.stderr.splitlines()[-1] == "KeyboardInterrupt"

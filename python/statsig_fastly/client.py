@@ -83,6 +83,11 @@ class Statsig(LocalOverrides):
             raise TypeError(f"argument 'sdk_key': expected str, got {type(sdk_key).__name__}")
         if not sdk_key:
             raise ValueError("argument 'sdk_key': expected a key, got an empty string")
+        if not (sdk_key.isascii() and sdk_key.isprintable()) or " " in sdk_key:
+            # It goes into a header. What is wrong is often a line end, out of a file.
+            raise ValueError(
+                "argument 'sdk_key': expected printable ASCII without spaces, got something else"
+            )
         if options is None:
             options = StatsigOptions()
         elif not isinstance(options, StatsigOptions):

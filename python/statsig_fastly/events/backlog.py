@@ -94,6 +94,7 @@ class Backlog:
 
     def _start_over(self) -> None:
         self.lock = threading.RLock()
+        self._encoding = threading.RLock()
         self.tally = Tally()
         self.waiting_since: float | None = None
         self._held: list[Batch] = []
@@ -152,6 +153,10 @@ class Backlog:
 
     def fresh(self, metadata: Mapping[str, object]) -> Batch | None:
         """The oldest events of the log as a batch, or None if none wait."""
+        with self._encoding:
+            return self._fresh(metadata)
+
+    def _fresh(self, metadata: Mapping[str, object]) -> Batch | None:
         with self.lock:
             # In this order: an event that comes in between sets the time anew.
             since, self.waiting_since = self.waiting_since, None
@@ -250,7 +255,7 @@ class Backlog:
         if self._spool is None:
             return False
         with self.lock:
-            if batch.moving or batch not in self._held:
+            if batch.moving or not batch.body or batch not in self._held:
                 return False
             batch.moving = True
         try:
@@ -263,8 +268,11 @@ class Backlog:
             return False
         with self.lock:
             batch.moving = False
-            self._held.remove(batch)
-            batch.left_as = name
+            if batch in self._held:
+                self._held.remove(batch)
+                batch.left_as = name
+            else:  # it arrived, or was split, while it was being written
+                self._spool.withdraw(name)
         self._spool_failed = False
         return True
 
@@ -283,7 +291,7 @@ class Backlog:
         """
         while self._spool is not None and (batch := self.fresh(metadata)) is not None:
             self.store(batch)
-        with self.lock:
+        with self._encoding, self.lock:  # whoever is packing a batch has packed it then
             batches = list(self._held)
         for batch in batches:
             if not self.store(batch):

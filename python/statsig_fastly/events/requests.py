@@ -151,7 +151,7 @@ def _trouble_with(body: bytes) -> str:
 
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "without JSON"
     if not isinstance(answer, dict):
         return "without a JSON object"
