@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,8 @@ def collector() -> Iterator[EventSink]:
     with EventSink() as sink, pytest.MonkeyPatch.context() as patch:
         patch.setattr(statsig_fastly.client, "LOG_EVENT_URL", sink.url)
         yield sink
-        # What clients have that tests left behind is not worth sending; their collectors are gone.
+        # What clients have that tests left behind is not worth sending, nor telling of after the summary.
+        logging.getLogger("statsig_fastly").disabled = True
         lifecycle._live.clear()
         lifecycle._held.clear()
 
