@@ -33,12 +33,21 @@ class AdapterError(StatsigFastlyError):
             a local file).
         retryable: True if asking again later may succeed: no answer or not all of one, 408, 429, 5xx, an
             error page in place of the value.
+        retry_after: For how many seconds the store asked to be left alone; None if it did not.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, retryable: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retryable = retryable
+        self.retry_after = retry_after
 
 
 def described(error: BaseException) -> str:
