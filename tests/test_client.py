@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import logging
 import threading
@@ -45,14 +46,8 @@ STARTED = InitializeDetails(0, True, True, None, "Adapter(Scripted)", None)
 
 def without_duration(details: InitializeDetails) -> InitializeDetails:
     assert 0 <= details.duration_ms < PATIENCE * 1000
-    return InitializeDetails(
-        0,
-        details.init_success,
-        details.is_config_spec_ready,
-        details.is_id_list_ready,
-        details.source,
-        details.failure_details,
-    )
+    assert (details.config_age is None) == (not details.init_success)
+    return dataclasses.replace(details, duration_ms=0, config_age=None)
 
 
 @pytest.mark.parametrize("method", ["initialize", "initialize_with_details"])
@@ -163,7 +158,7 @@ def test_a_start_that_failed_can_be_tried_again() -> None:
     first = statsig.initialize()
     details = first.result(PATIENCE)
     assert not details.init_success
-    assert details.failure_details == FailureDetails("the store is on fire", "AdapterError")
+    assert details.failure_details == FailureDetails("the store is on fire", "AdapterError", "Scripted")
     assert reason(statsig) == "NoValues"
     second = statsig.initialize()
     assert second is not first
@@ -236,7 +231,7 @@ def test_bootstrap_where_the_adapter_fails() -> None:
     statsig = client_of(AdapterError("the store is on fire"), payload(TIME + 1), bootstrap=payload())
     details = statsig.initialize().result(PATIENCE)
     assert (details.init_success, details.source) == (True, "Bootstrap")
-    assert details.failure_details == FailureDetails("the store is on fire", "AdapterError")
+    assert details.failure_details == FailureDetails("the store is on fire", "AdapterError", "Scripted")
     assert statsig.sync().result(PATIENCE).changed
     assert reason(statsig) == "Adapter(Scripted):Recognized"
 

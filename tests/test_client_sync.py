@@ -45,14 +45,16 @@ def synced(statsig: Statsig) -> SyncDetails:
 
 def test_something_newer_is_used() -> None:
     statsig, adapter = started(payload(), payload(TIME + 1, 2))
-    assert synced(statsig) == SyncDetails(changed=True, config_time=TIME + 1, error=None)
+    details = synced(statsig)
+    assert details == SyncDetails("applied", TIME + 1)
+    assert details.changed
     assert number(statsig) == 2
     assert adapter.held == [None, "version 1"]
 
 
 def test_nothing_new() -> None:
     statsig, adapter = started(payload(), None)
-    assert synced(statsig) == SyncDetails(changed=False, config_time=TIME, error=None)
+    assert synced(statsig) == SyncDetails("unchanged", TIME)
     assert number(statsig) == 1
     assert synced(statsig).error is None
     assert adapter.held == [None, "version 1", "version 1"]
@@ -60,7 +62,7 @@ def test_nothing_new() -> None:
 
 def test_something_older_is_refused() -> None:
     statsig, _ = started(payload(TIME, 1), payload(TIME - 1, 2), payload(TIME + 1, 3))
-    assert synced(statsig) == SyncDetails(changed=False, config_time=TIME, error=None)
+    assert synced(statsig) == SyncDetails("older", TIME)
     assert number(statsig) == 1
     assert synced(statsig).changed
     assert number(statsig) == 3
@@ -113,7 +115,7 @@ def test_a_bad_payload_is_refused_and_the_old_ruleset_stays(bad: bytes) -> None:
 
 def test_no_updates_keeps_what_is_there() -> None:
     statsig, _ = started(payload(), b'{"has_updates":false}')
-    assert synced(statsig) == SyncDetails(changed=False, config_time=TIME, error=None)
+    assert synced(statsig) == SyncDetails("no_updates", TIME)
     assert number(statsig) == 1
 
 

@@ -32,10 +32,11 @@ from statsig_fastly._native import (
 from statsig_fastly.adapters import Payload, SpecAdapter
 from statsig_fastly.client import Statsig
 from statsig_fastly.completion import Completion
-from statsig_fastly.details import FailureDetails, InitializeDetails, Stats, SyncDetails
+from statsig_fastly.details import FailureDetails, InitializeDetails, Stats
 from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError
 from statsig_fastly.options import StatsigOptions
 from statsig_fastly.persistent_storage import PersistentStorage, StickyValues, UserPersistedValues
+from statsig_fastly.sync import SyncDetails, SyncPolicy, SyncStats
 
 if TYPE_CHECKING:
     from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
@@ -82,6 +83,8 @@ __all__ = [
     "StatsigUser",
     "StickyValues",
     "SyncDetails",
+    "SyncPolicy",
+    "SyncStats",
     "UserPersistedValues",
     "__version__",
 ]

@@ -695,6 +695,12 @@ class Evaluator:
     def _drop_id_list(self, name: str) -> None:
         """Takes a list away."""
 
+    def _on_look_due(self, listener: Callable[[], object]) -> None:
+        """Sets who is told by the check that notices that it is time to look for something newer."""
+
+    def _look_after(self, ms: int | None) -> None:
+        """Has the first check tell, once, that comes in `ms` or later; None: none."""
+
     def _mark_started(self) -> None:
         """From here on checks with nothing loaded have the reason `NoValues`."""
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from statsig_fastly._native import EventLog
-from statsig_fastly.adapters import Payload
 from statsig_fastly.completion import Completion
-from statsig_fastly.details import FailureDetails, InitializeDetails, Stats, SyncDetails
-from statsig_fastly.errors import AdapterError, PayloadError, StatsigFastlyError, described
+from statsig_fastly.details import InitializeDetails, Stats
+from statsig_fastly.errors import described
 from statsig_fastly.local_overrides import LocalOverrides
 from statsig_fastly.options import StatsigOptions
 from statsig_fastly.persistent_storage import StorageCalls
+from statsig_fastly.sync.client_sync import ClientSync
 from statsig_fastly.transport import as_transport
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from statsig_fastly._native import StatsigUser
-    from statsig_fastly.adapters import SpecAdapter
+    from statsig_fastly.details import FailureDetails
     from statsig_fastly.events import EventDelivery, FlushResult
     from statsig_fastly.explain import CheckKind, Explanation
+    from statsig_fastly.sync.stats import SyncDetails
 
 __all__ = ["Statsig"]
 
@@ -43,9 +44,6 @@ SHUTDOWN_TIMEOUT_S = 3.0
 
 # For how long an exposure is not repeated.
 _DEDUPE_MS = 60_000
-
-# A payload with very many broken specs must not flood the log.
-_ISSUES_LOGGED = 10
 
 
 class Statsig(LocalOverrides):
@@ -72,9 +70,7 @@ class Statsig(LocalOverrides):
     _lock: threading.Lock
     _start: Completion[InitializeDetails] | None
     _details: InitializeDetails | None
-    _held_version: str | None
-    _source: str
-    _reported: str | None
+    _sync: ClientSync
     _stop: Completion[FlushResult] | None
     _delivery: EventDelivery | None
 
@@ -110,9 +106,7 @@ class Statsig(LocalOverrides):
         statsig._delivery = None if log is None else statsig._deliver(log, sdk_key, options)
         statsig._options = options
         statsig._details = None
-        statsig._held_version = None
-        statsig._source = "NoValues"
-        statsig._reported = None
+        statsig._sync = ClientSync(statsig, sdk_key, options)
         statsig._start = statsig._stop = None
         statsig._own_process()
         return statsig
@@ -132,11 +126,12 @@ class Statsig(LocalOverrides):
             self._stop = None
 
     def initialize(self) -> Completion[InitializeDetails]:
-        """Loads the ruleset: from the adapter, else from `bootstrap`.
+        """Loads the ruleset: the adapter's, else the last known good one, else `bootstrap`, else Statsig's.
 
-        Returns at once. The completion is done when a ruleset is in use, when nothing more can be
-        tried, or after `init_timeout_ms`. It does not fail: see `InitializeDetails`. While a start is
-        under way, and after one that succeeded, further calls return the same completion.
+        Returns at once. The completion is done when a ruleset is in use or nothing more can be tried; the
+        adapter has `init_timeout_ms` to answer. It does not fail: see `InitializeDetails`. While a start is
+        under way, and after one that succeeded, further calls return the same completion. From then on,
+        updates are looked for as `sync_policy` says.
 
         Raises:
             RuntimeError: `shutdown` was called.
@@ -155,14 +150,14 @@ class Statsig(LocalOverrides):
     def get_initialize_details(self) -> InitializeDetails:
         """How the last start went; before the first one has ended, that nothing is loaded."""
         details = self._details
-        return details if details is not None else self._describe(0, None)
+        return details if details is not None else self._describe(0, ())
 
     def is_initialized(self) -> bool:
         """True if a ruleset is loaded: the same as `is_ready`, under the official package's name."""
         return self.is_ready
 
     def sync(self) -> Completion[SyncDetails]:
-        """Looks once whether the adapter has something newer, and uses it.
+        """Looks now whether the adapter has something newer, and uses it, whatever `sync_policy` says.
 
         Returns at once; the ruleset in use stays until a newer one is compiled.
 
@@ -171,10 +166,21 @@ class Statsig(LocalOverrides):
         """
         with self._locked():
             self._check_open()
-        adapter = self._options.data_adapter
-        if adapter is None:
+        looker = self._sync.looker
+        if looker is None:
             raise RuntimeError("there is no data_adapter to sync with: set StatsigOptions.data_adapter")
-        return Completion.run(lambda: self._report(self._sync(adapter)), name="statsig-fastly-sync")
+        return Completion.run(looker.look, name="statsig-fastly-sync")
+
+    def request_began(self) -> None:
+        """Says that a request is being answered: a look that becomes due meanwhile waits for its end.
+
+        Only `SyncPolicy.on_request` looks at it. For middlewares; those of `statsig_fastly.web` do so.
+        """
+        self._sync.schedule.request_began()
+
+    def request_ended(self) -> Completion[SyncDetails] | None:
+        """Says that the request has been answered. Returns the look that waited for that, if one did."""
+        return self._sync.schedule.request_ended()
 
     def explain(
         self,
@@ -232,8 +238,9 @@ class Statsig(LocalOverrides):
         return self._delivery is not None and self._delivery.flush_due
 
     def stats(self) -> Stats:
-        """Numbers about this client: what became of its events."""
-        return Stats(events=None if self._delivery is None else self._delivery.stats())
+        """Numbers about this client: what became of its events, and how up to date its ruleset is."""
+        delivery = self._delivery
+        return Stats(events=None if delivery is None else delivery.stats(), sync=self._sync.stats())
 
     def shutdown(self, timeout: float = SHUTDOWN_TIMEOUT_S) -> Completion[FlushResult]:
         """Sends the events that wait, and stops. Checks go on working with the ruleset in use.
@@ -274,10 +281,10 @@ class Statsig(LocalOverrides):
         await self.shutdown()
 
     def __repr__(self) -> str:
-        adapter = self._options.data_adapter
+        sync = self._sync
         return (
-            f"Statsig(adapter={adapter.name if adapter is not None else None!r}, source={self._source!r}, "
-            f"config_time={self.config_time})"
+            f"Statsig(adapter={sync.adapter.name if sync.adapter is not None else None!r}, "
+            f"source={sync.in_use.source!r}, config_time={self.config_time})"
         )
 
     def _locked(self) -> threading.Lock:
@@ -291,47 +298,24 @@ class Statsig(LocalOverrides):
 
     def _initialize(self) -> InitializeDetails:
         started = time.monotonic()
-        failure = self._initialize_from_adapter()
-        if not self.is_ready and self._options.bootstrap is not None:
-            failure = self._initialize_from_bootstrap() or failure
+        sync = self._sync
+        looked, failures = sync.start()
         self._mark_started()
-        if failure is not None:
-            started_with = self._source if self.is_ready else "nothing loaded"
-            _log.warning("Statsig started with %s: %s", started_with, failure.reason)
-        self._details = self._describe(round((time.monotonic() - started) * 1000), failure)
+        if failures:
+            started_with = sync.in_use.source if self.is_ready else "nothing loaded"
+            reasons = "; ".join(failure.reason for failure in failures)
+            _log.warning("Statsig started with %s: %s", started_with, reasons)
+        duration_ms = round((time.monotonic() - started) * 1000)
+        self._details = self._describe(duration_ms, failures)
+        sync.begin(looked)
         return self._details
 
-    def _initialize_from_adapter(self) -> FailureDetails | None:
-        adapter = self._options.data_adapter
-        if adapter is None:
-            if self._options.bootstrap is None:
-                return FailureDetails(
-                    "there is nothing to load: set StatsigOptions.data_adapter or bootstrap"
-                )
-            return None
-        sync = Completion.run(lambda: self._sync(adapter), name="statsig-fastly-sync")
-        timeout_ms = self._options.init_timeout_ms
-        if not sync.wait(timeout_ms / 1000):
-            sync.add_done_callback(lambda late: self._report(late.result()))
-            return FailureDetails(
-                f"{adapter.name} did not answer within {timeout_ms} ms; it is still being asked"
-            )
-        error = sync.result().error
-        self._reported = None if error is None else str(error)
-        return None if error is None else FailureDetails(str(error), type(error).__name__)
-
-    def _initialize_from_bootstrap(self) -> FailureDetails | None:
-        bootstrap = self._options.bootstrap or b""
-        body = bootstrap.encode() if isinstance(bootstrap, str) else bootstrap
-        try:
-            self._use(body, "Bootstrap", "bootstrap")
-        except PayloadError as error:
-            return FailureDetails(str(error), type(error).__name__)
-        return None
-
-    def _describe(self, duration_ms: int, failure: FailureDetails | None) -> InitializeDetails:
-        ready = self.is_ready
-        return InitializeDetails(duration_ms, ready, ready, None, self._source, failure)
+    def _describe(self, duration_ms: int, failures: tuple[FailureDetails, ...]) -> InitializeDetails:
+        ready, stats = self.is_ready, self._sync.account.stats()
+        last = failures[-1] if failures else None
+        return InitializeDetails(
+            duration_ms, ready, ready, None, stats.source, last, failures, stats.config_age
+        )
 
     def _deliver(self, log: EventLog, sdk_key: str, options: StatsigOptions) -> EventDelivery:
         """Has what comes into the log sent, for as long as there is anything to send."""
@@ -355,65 +339,15 @@ class Statsig(LocalOverrides):
         return delivery
 
     def _shutdown(self, timeout: float | None) -> FlushResult:
-        delivery = self._delivery
+        delivery, adapter = self._delivery, self._sync.adapter
+        self._sync.schedule.stop()
         sent = _nothing_sent() if delivery is None else delivery.shutdown(timeout or 0.0)
-        adapter = self._options.data_adapter
         try:
             if adapter is not None:
                 adapter.close()
         except BaseException as error:  # an adapter of the user's own may raise anything  # noqa: BLE001
             _log.warning("closing %s failed: %s", adapter, described(error))
         return sent
-
-    def _sync(self, adapter: SpecAdapter) -> SyncDetails:
-        changed = False
-        error: StatsigFastlyError | None = None
-        try:
-            payload: object = adapter.fetch(self._held_version)
-            if isinstance(payload, Payload):
-                outcome = self._use(payload.body, f"Adapter({adapter.name})", repr(adapter))
-                changed = outcome == "applied"
-                if outcome != "older":
-                    self._held_version = payload.version
-            elif payload is not None:
-                found = type(payload).__name__
-                error = AdapterError(f"{adapter.name}: expected a Payload or None from fetch, got {found}")
-            elif not self.is_ready:
-                error = AdapterError(f"{adapter.name} says that nothing is new, and there is nothing in use")
-        except (AdapterError, PayloadError) as caught:
-            error = caught
-        except BaseException as caught:  # an adapter of the user's own may raise anything  # noqa: BLE001
-            error = AdapterError(f"{adapter.name} raised {described(caught)}")
-        return SyncDetails(changed, self.config_time, error)
-
-    def _report(self, details: SyncDetails) -> SyncDetails:
-        """Logs a failure once, and again only when its cause has changed."""
-        text = None if details.error is None else str(details.error)
-        if text != self._reported:
-            self._reported = text
-            if text is None:
-                _log.info("Statsig can be synced again")
-            else:
-                _log.warning("Statsig could not be synced: %s", text)
-        return details
-
-    def _use(self, body: bytes, source: str, origin: str) -> str:
-        """Loads a payload. The outcome is that of `Evaluator._load`."""
-        try:
-            outcome = self._load(body, source)
-        except PayloadError as error:
-            raise PayloadError(f"{origin}: {error}") from None
-        if outcome == "no updates" and not self.is_ready:
-            expected = "payload field `has_updates` is false: expected a whole project, got an empty update"
-            raise PayloadError(f"{origin}: {expected}")
-        if outcome == "applied":
-            self._source = source
-            issues = self._issues()
-            for kind, name, message in issues[:_ISSUES_LOGGED]:
-                _log.warning("%s %r: %s", kind, name, message)
-            if len(issues) > _ISSUES_LOGGED:
-                _log.warning("the payload has %d more faults", len(issues) - _ISSUES_LOGGED)
-        return outcome
 
 
 def _event_log(options: StatsigOptions) -> EventLog:

@@ -1,4 +1,4 @@
-"""How a start, a look at the adapter and the sending of events went."""
+"""How a start went, and how a client goes."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from statsig_fastly.errors import StatsigFastlyError
     from statsig_fastly.events import EventStats
+    from statsig_fastly.sync import SyncStats
 
-__all__ = ["FailureDetails", "InitializeDetails", "Stats", "SyncDetails"]
+__all__ = ["FailureDetails", "InitializeDetails", "Stats"]
 
 
 @dataclass(frozen=True, slots=True)
 class FailureDetails:
-    """Why no payload could be had.
+    """Why no payload could be had from a place.
 
     Attributes:
         reason: One line for people: what was tried, what came, what to do.
         error: Name of the exception's class, or None where there was no exception.
+        source: What was tried: the name of the adapter, `LastKnownGood`, `Bootstrap`, or `Network` for
+            Statsig's CDN; None where there was nothing to try.
     """
 
     reason: str
     error: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,12 @@ class InitializeDetails:
         init_success: The same as `is_config_spec_ready`. (In the official package it says only that
             background work was scheduled.)
         is_config_spec_ready: True if a ruleset is loaded, so that checks have answers.
-        is_id_list_ready: None: ID lists are not loaded.
-        source: Where the ruleset in use came from, such as `Adapter(FastlyKV)` or `Bootstrap`;
-            `NoValues` if there is none.
-        failure_details: Why the adapter's payload is not in use; None if it is.
+        is_id_list_ready: True if every ID list was fetched; None if none were to be.
+        source: Where the ruleset in use came from, such as `Adapter(FastlyKV)`, `LastKnownGood` or
+            `Bootstrap`; `NoValues` if there is none.
+        failure_details: The last of `failures`; None if the first place that was tried had a payload.
+        failures: Why each place that was tried before had none, in order.
+        config_age: How many seconds ago the project in use was last changed; None if nothing is loaded.
     """
 
     duration_ms: int
@@ -46,6 +51,8 @@ class InitializeDetails:
     is_id_list_ready: bool | None
     source: str
     failure_details: FailureDetails | None
+    failures: tuple[FailureDetails, ...] = ()
+    config_age: float | None = None
 
     @property
     def duration(self) -> float:
@@ -54,28 +61,13 @@ class InitializeDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class SyncDetails:
-    """What came of one look at the adapter.
-
-    Attributes:
-        changed: True if a newer ruleset is now in use.
-        config_time: When the project in use was last changed, in ms since the epoch; None if nothing
-            is loaded.
-        error: Why the payload could not be had or used; None if all went well. The ruleset in use
-            stays.
-    """
-
-    changed: bool
-    config_time: int | None
-    error: StatsigFastlyError | None
-
-
-@dataclass(frozen=True, slots=True)
 class Stats:
     """Numbers about a client since it was made, or since the process was forked.
 
     Attributes:
         events: What became of events; None if nothing is recorded (`disable_all_logging`).
+        sync: What is in use, how old it is, and how looking for something newer went.
     """
 
     events: EventStats | None
+    sync: SyncStats

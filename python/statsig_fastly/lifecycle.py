@@ -1,4 +1,4 @@
-"""What happens to event deliveries when the process forks or ends."""
+"""What happens to event deliveries, and to whatever else has a thread, when the process forks or ends."""
 
 from __future__ import annotations
 
@@ -15,13 +15,30 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Delivery", "at_exit", "hold", "let_go", "register", "watch_child", "without_fork"]
+__all__ = [
+    "Delivery",
+    "Forkable",
+    "at_exit",
+    "hold",
+    "let_go",
+    "register",
+    "register_fork",
+    "watch_child",
+    "without_fork",
+]
 
 _log = logging.getLogger("statsig_fastly")
 
 
-class Delivery(Protocol):
-    """What is told."""
+class Forkable(Protocol):
+    """What is told of forks."""
+
+    def forked(self) -> None:
+        """Forgets what is the parent's."""
+
+
+class Delivery(Forkable, Protocol):
+    """What is told of forks and of the end of the process."""
 
     @property
     def exit_timeout(self) -> float:
@@ -37,11 +54,9 @@ class Delivery(Protocol):
     def shutdown(self, timeout: float) -> object:
         """Sends what waits within the time, and accounts for the rest."""
 
-    def forked(self) -> None:
-        """Forgets what is the parent's."""
-
 
 _live: weakref.WeakSet[Delivery] = weakref.WeakSet()
+_forkable: weakref.WeakSet[Forkable] = weakref.WeakSet()
 # Those that were shut down and have events again: nothing else may keep them alive until the exit.
 _held: set[Delivery] = set()
 _hooked: list[bool] = []
@@ -54,6 +69,16 @@ _watched: list[int] = []  # the process whose end as a child is watched
 def register(delivery: Delivery) -> None:
     """Has `delivery` told about forks and the end of the process, for as long as it lives."""
     _live.add(delivery)
+    _hook()
+
+
+def register_fork(forkable: Forkable) -> None:
+    """Has `forkable` told about forks, for as long as it lives."""
+    _forkable.add(forkable)
+    _hook()
+
+
+def _hook() -> None:
     if not _hooked:
         _hooked.append(True)
         atexit.register(at_exit)
@@ -131,5 +156,5 @@ def _after_fork() -> None:
 def _in_child() -> None:
     _after_fork()
     _held.clear()
-    for delivery in list(_live):
-        delivery.forked()
+    for forkable in [*_live, *_forkable]:
+        forkable.forked()

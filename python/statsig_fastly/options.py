@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from statsig_fastly._native import Evaluator
 from statsig_fastly.adapters import SpecAdapter
+from statsig_fastly.sync.policy import SyncPolicy
 from statsig_fastly.transport import as_transport
 
 if TYPE_CHECKING:
     import urllib3
 
     from statsig_fastly.persistent_storage import StickyStorage
+    from statsig_fastly.sync.stats import SyncDetails, SyncStats
     from statsig_fastly.transport import Transport
 
 __all__ = ["StatsigOptions"]
 
 _LONGEST_MS = int(threading.TIMEOUT_MAX) * 1000
+_EVERY_TEN_SECONDS = SyncPolicy.background()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +34,18 @@ class StatsigOptions:
         data_adapter: Where the payload comes from: a `FastlyDataAdapter`, a `FastlyTomlAdapter`, a
             `MemoryAdapter`, or any object with the members of `SpecAdapter`.
         bootstrap: A payload to use when the adapter has none to give, as JSON text or bytes.
+        sync_policy: When to look whether the adapter has something newer: every 10 s in the background,
+            unless told otherwise. See `SyncPolicy`.
+        last_known_good_dir: A directory in which the payload in use is kept, for starts at which the adapter
+            does not answer in time: a copy for each SDK key and adapter. None keeps none.
+        shared_polling: True if the processes of this host that have the same `last_known_good_dir` leave it
+            to one of them at a time to ask the store, and take what it found from there.
+        fallback_to_statsig_api: True asks Statsig's own CDN at a start where nothing else has a payload.
+            Without an adapter it is the adapter.
+        stale_after: Seconds without a look that succeeds after which the ruleset counts as stale: a warning
+            in the log, and `on_stale`. None: it never does.
+        on_update: Called with `SyncDetails` after a newer ruleset was put in use, in the thread that did it.
+        on_stale: Called with `SyncStats` when the ruleset becomes stale, in the thread that notices.
         environment: Tier of users who bring no `statsig_environment` of their own, such as
             `"staging"`. None: the payload's default.
         global_custom_fields: Attributes that every user has who has none of that name in `custom`.
@@ -73,6 +88,13 @@ class StatsigOptions:
 
     data_adapter: SpecAdapter | None = None
     bootstrap: str | bytes | None = field(default=None, repr=False)
+    sync_policy: SyncPolicy = _EVERY_TEN_SECONDS
+    last_known_good_dir: str | os.PathLike[str] | None = None
+    shared_polling: bool = False
+    fallback_to_statsig_api: bool = False
+    stale_after: float | None = None
+    on_update: Callable[[SyncDetails], object] | None = None
+    on_stale: Callable[[SyncStats], object] | None = None
     environment: str | None = None
     global_custom_fields: Mapping[str, Any] | None = None
     init_timeout_ms: int = 3000
@@ -96,6 +118,7 @@ class StatsigOptions:
     def __post_init__(self) -> None:
         _check("data_adapter", self.data_adapter, SpecAdapter, "an adapter with name, fetch and close")
         _check("bootstrap", self.bootstrap, (str, bytes), "str or bytes")
+        self._check_sync()
         _check("environment", self.environment, str, "str")
         _check_utf8("bootstrap", self.bootstrap)
         _check_utf8("environment", self.environment)
@@ -123,8 +146,35 @@ class StatsigOptions:
             except TypeError as error:
                 raise TypeError(f"argument 'log_event_transport': {str(error).partition(': ')[2]}") from None
 
+    def _check_sync(self) -> None:
+        if not isinstance(self.sync_policy, SyncPolicy):
+            raise TypeError(f"argument 'sync_policy': expected SyncPolicy, got {_type(self.sync_policy)}")
+        _check("last_known_good_dir", self.last_known_good_dir, (str, os.PathLike), "a path")
+        if self.shared_polling is True and self.last_known_good_dir is None:
+            raise ValueError("argument 'shared_polling': expected last_known_good_dir with it, got None")
+        if self.stale_after is not None:
+            if isinstance(self.stale_after, bool) or not isinstance(self.stale_after, (int, float)):
+                raise TypeError(
+                    f"argument 'stale_after': expected seconds or None, got {_type(self.stale_after)}"
+                )
+            if not 0 < self.stale_after <= threading.TIMEOUT_MAX:
+                raise ValueError(
+                    f"argument 'stale_after': expected seconds above 0, got {str(self.stale_after)[:40]}"
+                )
+        for name in ("on_update", "on_stale"):
+            callback = getattr(self, name)
+            if callback is not None and not callable(callback):
+                raise TypeError(f"argument '{name}': expected a function or None, got {_type(callback)}")
 
-_FLAGS = ("disable_country_lookup", "disable_all_logging", "disable_exposure_logging", "disable_network")
+
+_FLAGS = (
+    "disable_country_lookup",
+    "disable_all_logging",
+    "disable_exposure_logging",
+    "disable_network",
+    "fallback_to_statsig_api",
+    "shared_polling",
+)
 
 _MANY = 1 << 31
 

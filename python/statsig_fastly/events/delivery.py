@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from statsig_fastly import lifecycle
+from statsig_fastly.backoff import Backoff
 from statsig_fastly.events.backlog import Backlog
-from statsig_fastly.events.backoff import Backoff
 from statsig_fastly.events.reports import Reports
 from statsig_fastly.events.requests import Collector, load
 from statsig_fastly.events.stats import DeliverySettings, EventStats, FlushResult
-from statsig_fastly.events.thread import EventThread
+from statsig_fastly.step_thread import StepThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ class EventDelivery:
 
     def _start_over(self) -> None:
         self._backoff = Backoff(self._clock, self._random)
-        self._thread = EventThread(self.step, self._release_flushes)
+        self._thread = StepThread("statsig-fastly-events", self.step, self._release_flushes)
         self._turn = threading.Lock()  # whoever sends has it
         self._sender: int | None = None
         self._changed = threading.Condition(threading.RLock())

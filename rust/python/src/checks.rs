@@ -193,7 +193,7 @@ impl PyEvaluator {
         counts: Counts,
     ) -> PyResult<Outcome> {
         let asked = (kind, check_name(name)?);
-        let snapshot = self.snapshot();
+        let snapshot = self.snapshot(name.py())?;
         let (evaluation, reads) = self.check(snapshot.shared(), snapshot.overrides(), asked, user, counts)?;
         Ok(Outcome { reads, ..self.outcome(name.cast()?, snapshot, evaluation) })
     }
@@ -215,8 +215,10 @@ impl PyEvaluator {
         }
     }
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot { loaded: self.current.load_full(), overrides: self.overrides.load() }
+    /// What is loaded now, after telling whoever looks for something newer that it is time to, if it is.
+    pub(crate) fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
+        self.watch.notice(py)?;
+        Ok(Snapshot { loaded: self.current.load_full(), overrides: self.overrides.load() })
     }
 
     #[inline]
@@ -241,7 +243,7 @@ impl PyEvaluator {
         find: impl FnOnce(&Ruleset, &str) -> Evaluation,
     ) -> PyResult<PyExperiment> {
         let name = text_argument("experiment_name", experiment_name)?;
-        let snapshot = self.snapshot();
+        let snapshot = self.snapshot(experiment_name.py())?;
         let evaluation =
             snapshot.loaded().map_or_else(Evaluation::unrecognized, |loaded| find(&loaded.ruleset, name));
         Ok(PyExperiment::new(self.outcome(experiment_name.cast()?, snapshot, evaluation)))

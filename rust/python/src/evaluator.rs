@@ -30,6 +30,7 @@ use crate::parameter_store::PyParameterStore;
 use crate::response::{self, Wanted};
 use crate::results::{PyDynamicConfig, PyExperiment, PyFeatureGate, PyLayer};
 use crate::user::owned_user;
+use crate::watch::Watch;
 
 /// A ruleset and the checks against it. `Statsig` adds where the ruleset comes from.
 #[pyclass(frozen, subclass, name = "Evaluator", module = "statsig_fastly._native")]
@@ -46,6 +47,7 @@ pub(crate) struct PyEvaluator {
     pub(crate) events: Option<Py<PyEventLog>>,
     /// False if checks count without being exposed, unless the application asks for the exposure.
     pub(crate) exposes: bool,
+    pub(crate) watch: Watch,
 }
 
 #[pymethods]
@@ -92,10 +94,12 @@ impl PyEvaluator {
             storage,
             events: events.map(Bound::unbind),
             exposes: !disable_exposure_logging,
+            watch: Watch::default(),
         })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.watch.traverse(&visit)?;
         visit.call(&self.storage)?;
         visit.call(&self.events)
     }
@@ -118,6 +122,16 @@ impl PyEvaluator {
     /// From here on a check that finds nothing loaded says so, instead of "not started".
     fn _mark_started(&self) {
         self.current.mark_started();
+    }
+
+    /// Sets who is told, without arguments, by the check that notices that it is time.
+    fn _on_look_due(&self, listener: Py<PyAny>) {
+        self.watch.listen(listener);
+    }
+
+    /// Has the first check tell, once, that comes in so many ms or later; None: none.
+    fn _look_after(&self, ms: Option<u64>) {
+        self.watch.set(ms);
     }
 
     fn _issues(&self) -> Vec<(&'static str, String, String)> {
@@ -145,7 +159,7 @@ impl PyEvaluator {
     ) -> PyResult<(String, PyEvaluationDetails)> {
         let text = check_name(name)?;
         let show_private = flag("show_private", show_private)?;
-        let snapshot = self.snapshot();
+        let snapshot = self.snapshot(name.py())?;
         let kind = match kind {
             Some(kind) => check_kind(optional_text("kind", kind)?)?,
             None => snapshot.loaded().map_or(CheckKind::Gate, |loaded| loaded.ruleset.kind_of(text)),
@@ -210,6 +224,7 @@ impl PyEvaluator {
             check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
         let counts = counts(options.is_some_and(|options| options.get().disable_exposure_logging));
         let asked = (CheckKind::Gate, check_name(name)?);
+        self.watch.notice(name.py())?;
         let (current, overrides) = (self.current.load(), self.overrides.load());
         let (evaluation, _) = self.check(current.as_ref(), overrides.as_deref(), asked, user, counts)?;
         Ok(evaluation.passes)
@@ -340,7 +355,7 @@ impl PyEvaluator {
         include_local_overrides: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<String> {
         let wanted = Wanted::new(hash, client_sdk_key, include_local_overrides)?;
-        let snapshot = self.snapshot();
+        let snapshot = self.snapshot(py)?;
         let overrides = snapshot.overrides().filter(|_| wanted.overrides);
         self.with_input(snapshot.loaded(), overrides, user, |ruleset, input| {
             let ruleset = snapshot.loaded().map(|_| ruleset);

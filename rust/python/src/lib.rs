@@ -26,6 +26,7 @@ mod sticky;
 mod stored;
 mod user;
 mod user_agent;
+mod watch;
 
 use pyo3::prelude::*;
 

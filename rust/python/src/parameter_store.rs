@@ -148,7 +148,7 @@ impl PyParameterStore {
     /// Reads a parameter, and notes what was checked for it.
     fn read<'py>(&self, py: Python<'py>, param_name: &str) -> PyResult<Option<Read<'py>>> {
         let evaluator = self.evaluator.get();
-        let snapshot = evaluator.snapshot();
+        let snapshot = evaluator.snapshot(py)?;
         let store = self.name.bind(py).to_str()?;
         if let Some(events) = &evaluator.events {
             events.get().count(py, store);

@@ -48,7 +48,7 @@ pub(crate) fn sticky_result(
         enforce_overrides: options.is_some_and(|options| options.enforce_overrides),
         enforce_targeting: options.is_some_and(|options| options.enforce_targeting),
     };
-    let snapshot = evaluator.snapshot();
+    let snapshot = evaluator.snapshot(py)?;
     let (live, decision) =
         evaluator.with_input(snapshot.loaded(), snapshot.overrides(), user, |ruleset, input| {
             let live = evaluate(ruleset, kind, text, input);

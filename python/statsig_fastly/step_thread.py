@@ -1,4 +1,4 @@
-"""The background thread: a loop around a step that says when it wants to be called again."""
+"""A background thread: a loop around a step that says when it wants to be called again."""
 
 from __future__ import annotations
 
@@ -10,29 +10,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EventThread"]
+__all__ = ["StepThread"]
 
 _log = logging.getLogger("statsig_fastly")
 
-_NAME = "statsig-fastly-events"
 _AFTER_A_FAULT_S = 60.0
 
 
-class EventThread:
+class StepThread:
     """One daemon thread at most, started when there is something to do.
 
     `signal` can be called from anywhere: from a signal handler or a `__del__` that interrupts another call
     of it as well. It takes no lock that it could have to wait for.
 
     Args:
+        name: What the thread is called.
         step: A bound method that does what is due and returns the seconds until something is due next, or
-            None if nothing waits. Its object is kept alive only while something waits.
-        died: A bound method that is called when something other than an `Exception` ends the thread.
+            None if nothing waits. When its object is collected, the thread ends.
+        died: A bound method that is called when something other than an `Exception` ends the thread, or None.
+        keeps: True keeps the step's object alive while something waits.
     """
 
-    def __init__(self, step: Callable[[], float | None], died: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], float | None],
+        died: Callable[[], None] | None = None,
+        *,
+        keeps: bool = True,
+    ) -> None:
+        self._name = name
+        self._keeps = keeps
         self._step = weakref.WeakMethod(step, lambda _: self._wake_up())
-        self._died = weakref.WeakMethod(died)
+        self._died = None if died is None else weakref.WeakMethod(died)
         # Binary semaphores: releasing a lock is one operation that nothing can interrupt.
         self._wake = threading.Lock()
         self._token = threading.Lock()  # held by the thread that runs
@@ -45,7 +55,7 @@ class EventThread:
         if not self._token.acquire(blocking=False):
             return True
         try:
-            threading.Thread(target=self._run, name=_NAME, daemon=True).start()
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
         except RuntimeError:  # no more threads, or the interpreter is shutting down
             self._token.release()
             return False
@@ -88,16 +98,17 @@ class EventThread:
         try:
             wait = step()
         except Exception:  # none is known, but a thread that is gone would help nobody  # noqa: BLE001
-            _log.warning("delivering events failed", exc_info=True)
+            _log.warning("%s failed, and goes on", self._name, exc_info=True)
             wait = _AFTER_A_FAULT_S
         except BaseException:
             self._token.release()
-            died = self._died()
+            died = None if self._died is None else self._died()
             if died is not None:
                 died()
             raise
+        if wait is None or not self._keeps:
+            del step  # whoever has nothing to do may be collected
         if wait is None:
-            del step  # whoever has nothing to deliver may be collected
             if self._stopped:
                 return self._goes_on()
             self._wake.acquire()
