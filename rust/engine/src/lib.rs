@@ -68,7 +68,7 @@ mod wire;
 pub use compile::{Compiled, compile};
 pub use countries::{Countries, CountriesError};
 pub use error::LoadError;
-pub use eval::{Input, MAX_DEPTH, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, evaluate};
+pub use eval::{Decision, Input, MAX_DEPTH, MAX_EXPOSURES, MAX_LEVELS, MAX_NESTED_GATES, decide, evaluate};
 pub use evaluation::{Evaluation, Exposures, GroupCheck, Reason, Returned, SecondaryExposure, Standing};
 pub use events::{
     Application, Basis, Event, EventCounts, EventLimits, EventLog, EventUser, EventValue, Exposed, Origin,

@@ -16,6 +16,7 @@ use crate::compare::strings::{Place, TextSet};
 use crate::compare::times::TimeTest;
 use crate::compare::versions::{Version, VersionTest};
 use crate::compile::Descriptions;
+use crate::eval::Constant;
 use crate::events::Sampling;
 use crate::parameter_store::ParameterStores;
 use crate::sha256::Prefix;
@@ -48,6 +49,8 @@ ids! {
     pub StringId,
     /// What a rule hashes.
     pub(crate) UnitId,
+    /// What `user_bucket` conditions hash.
+    pub(crate) BucketId,
     /// A condition.
     pub(crate) ConditionId,
     /// A contextual multi-armed bandit.
@@ -203,6 +206,12 @@ pub struct Spec {
     pub(crate) forwards_all: bool,
     /// That of exposures no rule decided.
     pub(crate) fallback_prefix: u128,
+    /// See [`Ruleset::is_plain`].
+    pub(crate) plain: bool,
+    /// See [`Ruleset::constant`].
+    pub(crate) constant: Constant,
+    /// A condition of its own looks at the current time.
+    pub(crate) looks_at_time: bool,
 }
 
 impl Spec {
@@ -289,6 +298,13 @@ impl Unit {
     }
 }
 
+/// What `user_bucket` conditions of one salt and unit hash.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    pub(crate) prefix: Prefix,
+    pub(crate) unit: UnitId,
+}
+
 /// A user field, with everything its look-up needs.
 #[derive(Debug)]
 pub(crate) struct Field {
@@ -364,7 +380,7 @@ pub(crate) enum Source {
     Country(Box<CountryFields>),
     Environment { exact: Key, lower: Box<str> },
     UnitId(UnitId),
-    Bucket { prefix: Box<Prefix>, unit: UnitId },
+    Bucket(BucketId),
     Now,
     App,
     Group(Option<ExperimentRef>),
@@ -480,6 +496,7 @@ pub struct Ruleset {
     pub(crate) conditions: Box<[Condition]>,
     pub(crate) descriptions: Descriptions,
     pub(crate) units: Box<[Unit]>,
+    pub(crate) buckets: Box<[Bucket]>,
     pub(crate) values: Box<[JsonValue]>,
     pub(crate) strings: Box<[Box<str>]>,
     pub(crate) issues: Box<[Issue]>,

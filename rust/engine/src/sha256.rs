@@ -22,7 +22,7 @@ pub(crate) fn digest(message: &[u8]) -> [u8; 32] {
 pub(crate) struct Prefix {
     state: [u32; 8],
     tail: [u8; BLOCK],
-    /// Bytes of the message so far; `hashed % 64` of them are in `tail`.
+    /// Bytes of the message so far; `len % 64` of them are in `tail`, and zeros after them.
     len: u64,
 }
 
@@ -44,7 +44,8 @@ impl Prefix {
         // Two blocks, because padding may spill over into a second one.
         let mut buffer = [[0; BLOCK]; 2];
         let mut filled = (self.len % BLOCK as u64) as usize;
-        buffer[0][..filled].copy_from_slice(&self.tail[..filled]);
+        // All of it, because what is beyond is zero, and a copy of known size is quick.
+        buffer[0] = self.tail;
         let total_bits = (self.len + rest.len() as u64).wrapping_mul(8);
 
         while filled + rest.len() >= BLOCK {
@@ -53,12 +54,12 @@ impl Prefix {
             compress256(&mut state, &buffer[..1]);
             rest = remaining;
             filled = 0;
+            buffer[0] = [0; BLOCK];
         }
 
         buffer[0][filled..filled + rest.len()].copy_from_slice(rest);
         filled += rest.len();
         buffer[0][filled] = 0x80;
-        buffer[0][filled + 1..].fill(0);
         let blocks = if filled + PADDING <= BLOCK { 1 } else { 2 };
         buffer[blocks - 1][BLOCK - 8..].copy_from_slice(&total_bits.to_be_bytes());
         compress256(&mut state, &buffer[..blocks]);

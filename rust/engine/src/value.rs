@@ -122,10 +122,10 @@ fn write(scratch: &mut Scratch, value: impl std::fmt::Display) -> &str {
 
 /// The full Unicode lower-case form, in `scratch` unless `text` already is its own.
 pub(crate) fn lower<'s>(text: &'s str, scratch: &'s mut Scratch) -> &'s str {
+    if is_lower_ascii(text) {
+        return text;
+    }
     if text.is_ascii() {
-        if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return text;
-        }
         scratch.clear();
         scratch.extend(text.bytes().map(|byte| byte.to_ascii_lowercase()));
     } else {
@@ -133,4 +133,43 @@ pub(crate) fn lower<'s>(text: &'s str, scratch: &'s mut Scratch) -> &'s str {
         scratch.extend_from_slice(text.to_lowercase().as_bytes());
     }
     std::str::from_utf8(scratch).unwrap_or_default()
+}
+
+/// True if a text is ASCII without upper-case letters, eight bytes at a time.
+fn is_lower_ascii(text: &str) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = 0x80 * ONES;
+    let other = |word: [u8; 8]| {
+        let word = u64::from_ne_bytes(word);
+        // Of ASCII, the high bit of a sum says whether a byte is at least `A`, or beyond `Z`.
+        let from_a = (word & !HIGH) + (0x80 - u64::from(b'A')) * ONES;
+        let beyond_z = (word & !HIGH) + (0x80 - u64::from(b'Z') - 1) * ONES;
+        (word | (from_a ^ beyond_z)) & HIGH != 0
+    };
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    !words.iter().any(|&word| other(word)) && !other(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_lower_ascii;
+
+    #[test]
+    fn every_byte_at_every_place() {
+        for length in 1..=17 {
+            for place in 0..length {
+                for byte in 0..0x80 {
+                    let mut text = vec![b'z'; length];
+                    text[place] = byte;
+                    let text = String::from_utf8(text).unwrap();
+                    assert_eq!(is_lower_ascii(&text), !byte.is_ascii_uppercase(), "{text:?}");
+                }
+                let text = format!("{}é{}", "a".repeat(place), "A".repeat(length - place - 1));
+                assert!(!is_lower_ascii(&text), "{text:?}");
+            }
+        }
+        assert!(is_lower_ascii(""));
+    }
 }

@@ -10,6 +10,12 @@ pub(crate) fn check_name<'a>(name: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     text_argument("name", name)
 }
 
+/// The name of a check. Whether it can be encoded shows when its text is needed.
+#[inline]
+pub(crate) fn name_of<'a, 'py>(name: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyString>> {
+    name.cast().map_err(|_| wrong_type("name", "str", name))
+}
+
 pub(crate) fn text_argument<'a>(argument: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     text_or(argument, "str", value)
 }

@@ -1,6 +1,5 @@
 //! One check: from the user and the name to its outcome.
 
-use arc_swap::Guard;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use statsig_engine::{CheckKind, Evaluation, Input, Overrides, Ruleset, UserView, evaluate};
@@ -15,7 +14,7 @@ use crate::events::PyEventLog;
 use crate::exposures::Checked;
 use crate::loaded::Loaded;
 use crate::options::StickyOptions;
-use crate::outcome::{Outcome, Reads};
+use crate::outcome::{Outcome, Reads, Verdict};
 use crate::results::PyExperiment;
 use crate::sticky::sticky_result;
 use crate::stored::Kept;
@@ -24,7 +23,7 @@ use crate::user::{Caller, with_caller, with_user};
 /// What one check is made against.
 pub(crate) struct Snapshot {
     loaded: Option<Arc<Loaded>>,
-    overrides: Guard<Option<Arc<Overrides>>>,
+    overrides: Option<Arc<Overrides>>,
 }
 
 impl Snapshot {
@@ -72,28 +71,26 @@ impl PyEvaluator {
         loaded: Option<&Arc<Loaded>>,
         overrides: Option<&Overrides>,
         (kind, name): (CheckKind, &str),
-        user: &Bound<'_, PyAny>,
+        caller: Caller<'_, '_>,
         counts: Counts,
-    ) -> PyResult<(Evaluation, Option<Box<Reads>>)> {
-        with_caller(user, |caller| {
-            let live = loaded.map(|loaded| &**loaded);
-            let evaluation = self.with_input_of(live, overrides, caller.view, |ruleset, input| {
-                evaluate(ruleset, kind, name, input)
-            });
-            let checked = Checked {
-                loaded,
-                nothing: self.current.nothing(),
-                kind,
-                name,
-                evaluation: &evaluation,
-                overrides,
-                parameter: None,
-                is_manual: counts == Counts::ManualExposure,
-                is_part: false,
-            };
-            let reads = self.note(user.py(), &checked, caller, counts);
-            (evaluation, reads)
-        })
+    ) -> (Evaluation, Option<Box<Reads>>) {
+        let live = loaded.map(|loaded| &**loaded);
+        let evaluation = self.with_input_of(live, overrides, caller.view, |ruleset, input| {
+            evaluate(ruleset, kind, name, input)
+        });
+        let checked = Checked {
+            loaded,
+            nothing: self.current.nothing(),
+            kind,
+            name,
+            evaluation: &evaluation,
+            overrides,
+            parameter: None,
+            is_manual: counts == Counts::ManualExposure,
+            is_part: false,
+        };
+        let reads = self.note(caller.py(), &checked, caller, counts);
+        (evaluation, reads)
     }
 
     #[inline]
@@ -145,7 +142,7 @@ impl PyEvaluator {
         counts: Counts,
     ) -> Option<(&Py<PyEventLog>, bool)> {
         let events = self.events.as_ref()?;
-        let exposes = counts == Counts::ManualExposure || (self.exposes && counts == Counts::Exposure);
+        let exposes = self.exposes(counts);
         if exposes {
             events.get().expose_groups(py, checked, caller.view, || caller.keep());
         } else {
@@ -174,7 +171,7 @@ impl PyEvaluator {
         let ruleset = ruleset_of(loaded);
         let id_lists = if ruleset.uses_id_lists() { Some(self.id_lists.load()) } else { None };
         let input = Input {
-            tier: self.everybody.environment.as_deref().or_else(|| ruleset.default_environment()),
+            tier: self.tier(ruleset),
             now: if ruleset.uses_time() { now_ms().cast_signed() } else { 0 },
             overrides,
             random: if ruleset.uses_chance() { random() } else { 0 },
@@ -185,6 +182,16 @@ impl PyEvaluator {
         step(ruleset, &input)
     }
 
+    #[inline]
+    pub(crate) fn tier<'a>(&'a self, ruleset: &'a Ruleset) -> Option<&'a str> {
+        self.everybody.environment.as_deref().or_else(|| ruleset.default_environment())
+    }
+
+    #[inline]
+    pub(crate) fn exposes(&self, counts: Counts) -> bool {
+        counts == Counts::ManualExposure || (self.exposes && counts == Counts::Exposure)
+    }
+
     pub(crate) fn result(
         &self,
         kind: CheckKind,
@@ -192,10 +199,30 @@ impl PyEvaluator {
         name: &Bound<'_, PyAny>,
         counts: Counts,
     ) -> PyResult<Outcome> {
+        check_name(name)?;
+        let name = name.cast::<PyString>()?;
+        self.watch.notice(name.py())?;
+        with_caller(user, |caller| self.result_for(kind, caller, name, counts))?
+    }
+
+    /// As [`Self::result`], with arguments that were looked at.
+    pub(crate) fn result_for(
+        &self,
+        kind: CheckKind,
+        caller: Caller<'_, '_>,
+        name: &Bound<'_, PyString>,
+        counts: Counts,
+    ) -> PyResult<Outcome> {
+        let snapshot = self.look(name.py());
+        if let Snapshot { loaded: Some(loaded), overrides: None } = &snapshot
+            && let Some(spec) = loaded.plain(name, kind)?
+        {
+            let decision = self.decide(loaded, spec, caller.view);
+            return self.plain_outcome(loaded, (kind, name), decision, caller, counts);
+        }
         let asked = (kind, check_name(name)?);
-        let snapshot = self.snapshot(name.py())?;
-        let (evaluation, reads) = self.check(snapshot.shared(), snapshot.overrides(), asked, user, counts)?;
-        Ok(Outcome { reads, ..self.outcome(name.cast()?, snapshot, evaluation) })
+        let (evaluation, reads) = self.check(snapshot.shared(), snapshot.overrides(), asked, caller, counts);
+        Ok(Outcome { reads, ..self.outcome(name, snapshot, evaluation) })
     }
 
     #[inline]
@@ -218,7 +245,11 @@ impl PyEvaluator {
     /// What is loaded now, after telling whoever looks for something newer that it is time to, if it is.
     pub(crate) fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
         self.watch.notice(py)?;
-        Ok(Snapshot { loaded: self.current.load_full(), overrides: self.overrides.load() })
+        Ok(self.look(py))
+    }
+
+    fn look(&self, py: Python<'_>) -> Snapshot {
+        Snapshot { loaded: self.current.share(py), overrides: self.overrides.load() }
     }
 
     #[inline]
@@ -231,8 +262,8 @@ impl PyEvaluator {
         Outcome {
             name: name.clone().unbind(),
             basis: self.current.basis(snapshot.loaded),
-            overrides: snapshot.overrides.as_ref().filter(|_| evaluation.has_override_value()).cloned(),
-            evaluation,
+            overrides: snapshot.overrides.filter(|_| evaluation.has_override_value()),
+            verdict: Verdict::Whole(Box::new(evaluation)),
             reads: None,
         }
     }

@@ -18,7 +18,7 @@ impl PyEvaluator {
             let Some(events) = &self.events else {
                 return;
             };
-            let event = Event::written(now_ms(), self.current.load_full(), Some(caller.keep()), members);
+            let event = Event::written(now_ms(), self.current.share(user.py()), Some(caller.keep()), members);
             events.get().change(user.py(), |log| log.push(event));
         })
     }

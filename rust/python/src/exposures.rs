@@ -96,9 +96,10 @@ impl PyEventLog {
         }
     }
 
+    /// Takes in an exposure that is new by its key.
     #[cold]
     #[inline(never)]
-    fn take_in(
+    pub(crate) fn take_in(
         &self,
         py: Python<'_>,
         loaded: &Arc<Loaded>,

@@ -13,13 +13,17 @@ mod events;
 mod experiment_groups;
 mod exposures;
 mod extract;
+mod fast_calls;
+mod held;
 mod id_lists;
 mod json;
+mod known;
 mod loaded;
 mod options;
 mod outcome;
 mod overrides;
 mod parameter_store;
+mod plain;
 mod response;
 mod results;
 mod sticky;
@@ -63,6 +67,7 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::errors::refuse_subinterpreter()?;
+        crate::fast_calls::install(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -3,9 +3,11 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
-use statsig_engine::{JsonKind, Ruleset, StringId, ValueId};
+use statsig_engine::{CheckKind, JsonKind, Ruleset, SpecId, StringId, ValueId};
 
+use crate::extract::{Place, text};
 use crate::json;
+use crate::known::Known;
 
 /// One loaded payload. Holds Python objects, so it must only be dropped by an attached thread: it is
 /// reachable through Python objects and, during a check, through the stack of an attached thread.
@@ -17,13 +19,34 @@ pub(crate) struct Loaded {
     pub(crate) received_at: u64,
     values: Box<[PyOnceLock<Py<PyDict>>]>,
     strings: Box<[PyOnceLock<Py<PyString>>]>,
+    pub(crate) known: Known,
 }
 
 impl Loaded {
     pub(crate) fn new(ruleset: Ruleset, source: String, received_at: u64) -> Self {
         let values = ruleset.values().iter().map(|_| PyOnceLock::new()).collect();
         let strings = (0..ruleset.string_count()).map(|_| PyOnceLock::new()).collect();
-        Self { ruleset, source, received_at, values, strings }
+        let known = Known::new(ruleset.decision_count());
+        Self { ruleset, source, received_at, values, strings, known }
+    }
+
+    /// The spec of a name, if it is plain.
+    #[inline]
+    pub(crate) fn plain(&self, name: &Bound<'_, PyString>, kind: CheckKind) -> PyResult<Option<SpecId>> {
+        match self.known.spec(name, kind) {
+            Some(spec) => Ok(Some(spec)),
+            None => self.find_plain(name, kind),
+        }
+    }
+
+    #[inline(never)]
+    fn find_plain(&self, name: &Bound<'_, PyString>, kind: CheckKind) -> PyResult<Option<SpecId>> {
+        let found = self.ruleset.find(kind.specs(), text(Place::Argument("name"), name)?);
+        let plain = found.filter(|&spec| self.ruleset.is_plain(spec));
+        if let Some(spec) = plain {
+            self.known.learn(name, kind, spec);
+        }
+        Ok(plain)
     }
 
     /// A config value as a dict that nobody else may change. What is not an object is an empty one.

@@ -4,9 +4,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use statsig_engine::{
-    CheckKind, Evaluation, EventUser, JsonKind, Overrides, Reason, Returned, SecondaryExposure, Standing,
-    StringId, ValueId,
+    CheckKind, Decision, Evaluation, EventUser, JsonKind, Overrides, Reason, Returned, SecondaryExposure,
+    Standing, StringId, ValueId,
 };
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::errors::wrong_type;
@@ -29,11 +30,18 @@ pub(crate) enum Basis {
     Kept(Box<Kept>),
 }
 
+/// What was found.
+pub(crate) enum Verdict {
+    /// Of a plain spec; the basis is the ruleset it is in.
+    Plain(Decision),
+    Whole(Box<Evaluation>),
+}
+
 /// The part all results share.
 pub(crate) struct Outcome {
     pub(crate) name: Py<PyString>,
     pub(crate) basis: Basis,
-    pub(crate) evaluation: Evaluation,
+    pub(crate) verdict: Verdict,
     /// What the application sets itself, if any of the value comes from there.
     pub(crate) overrides: Option<Arc<Overrides>>,
     /// How reading a parameter counts, of a layer.
@@ -52,6 +60,26 @@ pub(crate) struct Reads {
 }
 
 impl Outcome {
+    /// What was found, at length.
+    pub(crate) fn evaluation(&self) -> Cow<'_, Evaluation> {
+        match (&self.verdict, self.loaded()) {
+            (Verdict::Whole(evaluation), _) => Cow::Borrowed(evaluation),
+            (Verdict::Plain(decision), Some(loaded)) => Cow::Owned(decision.evaluation(&loaded.ruleset)),
+            (Verdict::Plain(_), None) => Cow::Owned(Evaluation::unrecognized()),
+        }
+    }
+
+    pub(crate) fn passes(&self) -> bool {
+        match &self.verdict {
+            Verdict::Plain(decision) => decision.passes(),
+            Verdict::Whole(evaluation) => evaluation.passes,
+        }
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.evaluation().is_active
+    }
+
     pub(crate) fn loaded(&self) -> Option<&Loaded> {
         match &self.basis {
             Basis::Loaded(loaded) => Some(loaded),
@@ -81,21 +109,26 @@ impl Outcome {
         if let Some(rule_id) = self.kept().and_then(|kept| kept.stored.rule_id.as_ref()) {
             return rule_id.bind(py).clone();
         }
-        if self.evaluation.rule == StringId::OVERRIDE {
+        let rule = match (&self.verdict, self.loaded()) {
+            (Verdict::Plain(decision), Some(loaded)) => decision.rule_id(&loaded.ruleset),
+            _ => self.evaluation().rule,
+        };
+        if rule == StringId::OVERRIDE {
             // Also where nothing is loaded.
             return intern!(py, "override").clone();
         }
-        self.string(py, Some(self.evaluation.rule)).unwrap_or_else(|| PyString::new(py, ""))
+        self.string(py, Some(rule)).unwrap_or_else(|| PyString::new(py, ""))
     }
 
     pub(crate) fn id_type<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
         if let Some(kept) = self.kept() {
             return kept.id_type.bind(py).clone();
         }
-        self.string(py, self.evaluation.id_type).unwrap_or_else(|| PyString::new(py, ""))
+        self.string(py, self.evaluation().id_type).unwrap_or_else(|| PyString::new(py, ""))
     }
 
     pub(crate) fn details(&self) -> PyEvaluationDetails {
+        let evaluation = self.evaluation();
         let loaded = match &self.basis {
             Basis::Loaded(loaded) => loaded,
             Basis::Kept(kept) => {
@@ -106,7 +139,7 @@ impl Outcome {
                     version: kept.stored.version,
                 };
             }
-            Basis::Nothing(_) if self.evaluation.is_override => {
+            Basis::Nothing(_) if evaluation.is_override => {
                 return PyEvaluationDetails {
                     lcut: Some(0),
                     ..PyEvaluationDetails::bare(Standing::LOCAL_OVERRIDE)
@@ -115,15 +148,15 @@ impl Outcome {
             Basis::Nothing(reason) => return PyEvaluationDetails::bare(reason),
         };
         let mut reason = String::new();
-        self.evaluation.standing().write_reason(&mut reason, &loaded.source);
-        if self.evaluation.reason == Reason::TooDeep {
+        evaluation.standing().write_reason(&mut reason, &loaded.source);
+        if evaluation.reason == Reason::TooDeep {
             return PyEvaluationDetails::bare(&reason);
         }
         PyEvaluationDetails {
             reason,
             lcut: Some(loaded.ruleset.time()),
             received_at: Some(loaded.received_at),
-            version: self.evaluation.version,
+            version: evaluation.version,
         }
     }
 
@@ -142,7 +175,7 @@ impl Outcome {
     /// True if there is a value at all; what is not an object is an empty one.
     pub(crate) fn has_value(&self) -> bool {
         self.kept().is_some()
-            || match (&self.evaluation.value, self.loaded()) {
+            || match (&self.evaluation().value, self.loaded()) {
                 (Returned::Nothing, _) => false,
                 (Returned::One(id), Some(loaded)) if id.override_index().is_none() => !matches!(
                     loaded.ruleset.value(*id).kind(),
@@ -157,7 +190,7 @@ impl Outcome {
         if let Some(kept) = self.kept() {
             return json::copy_dict(kept.stored.value.bind(py));
         }
-        match &self.evaluation.value {
+        match &self.evaluation().value {
             Returned::Nothing => Ok(PyDict::new(py)),
             Returned::One(id) => json::copy_dict(&self.shared_value(py, *id)?),
             Returned::Merged(parts) => {
@@ -180,7 +213,11 @@ impl Outcome {
         if let Some(kept) = self.kept() {
             return kept.stored.value.bind(py).get_item(key);
         }
-        match &self.evaluation.value {
+        let evaluation = match &self.verdict {
+            Verdict::Plain(decision) => return self.shared_value(py, decision.value())?.get_item(key),
+            Verdict::Whole(evaluation) => evaluation,
+        };
+        match &evaluation.value {
             Returned::Nothing => Ok(None),
             Returned::One(id) => self.shared_value(py, *id)?.get_item(key),
             Returned::Merged(parts) => {
@@ -202,7 +239,23 @@ impl Outcome {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = key.py();
         let fallback = fallback.filter(|fallback| !fallback.is_none());
-        match (self.parameter(key)?, fallback) {
+        let value = match (&self.verdict, &self.basis) {
+            (Verdict::Plain(decision), Basis::Loaded(loaded)) => {
+                let of = decision.value();
+                if let Some(known) = loaded.known.parameter(key, of)
+                    && fallback.is_none_or(|fallback| same_type(&known, fallback))
+                {
+                    return self.handed_out(key, known);
+                }
+                let value = self.parameter(key)?;
+                if let Some(value) = value.as_ref().filter(|value| !json::is_container(value)) {
+                    loaded.known.learn_parameter(key, of, value);
+                }
+                value
+            }
+            _ => self.parameter(key)?,
+        };
+        match (value, fallback) {
             (Some(value), None) => self.handed_out(key, json::copy(&value)?),
             (Some(value), Some(fallback)) if same_type(&value, fallback) => {
                 self.handed_out(key, json::copy(&value)?)
@@ -265,7 +318,7 @@ impl Outcome {
             nothing: if let Basis::Nothing(reason) = self.basis { reason } else { "" },
             kind: CheckKind::Layer,
             name,
-            evaluation: &self.evaluation,
+            evaluation: &self.evaluation(),
             overrides: self.overrides.as_deref(),
             parameter,
             is_manual: reads.is_manual,
@@ -279,7 +332,7 @@ impl Outcome {
     pub(crate) fn secondary_exposures<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         match self.kept() {
             Some(kept) => exposure_list(py, &kept.stored.exposures),
-            None => self.exposures(py, self.evaluation.exposures.iter()),
+            None => self.exposures(py, self.evaluation().exposures.iter()),
         }
     }
 
@@ -288,7 +341,8 @@ impl Outcome {
         if let Some(kept) = self.kept() {
             return kept.stored.undelegated.as_ref().map(|all| exposure_list(py, all)).transpose();
         }
-        let exposures = self.evaluation.undelegated_exposures();
+        let evaluation = self.evaluation();
+        let exposures = evaluation.undelegated_exposures();
         exposures.map(|exposures| self.exposures(py, exposures)).transpose()
     }
 
@@ -298,7 +352,7 @@ impl Outcome {
             let names = kept.stored.explicit_parameters.as_ref();
             return names.map(|names| PyList::new(py, names)).transpose();
         }
-        let (Some(loaded), Some(spec)) = (self.loaded(), self.evaluation.explicit) else {
+        let (Some(loaded), Some(spec)) = (self.loaded(), self.evaluation().explicit) else {
             return Ok(None);
         };
         let Some(names) = loaded.ruleset.explicit_parameters(spec) else {
@@ -334,7 +388,7 @@ impl Outcome {
             return kept.stored.delegate.as_ref().map(|name| name.bind(py).clone());
         }
         let loaded = self.loaded()?;
-        Some(loaded.string(py, loaded.ruleset.spec(self.evaluation.delegate?).name()))
+        Some(loaded.string(py, loaded.ruleset.spec(self.evaluation().delegate?).name()))
     }
 
     /// The members every `to_dict` has.
@@ -359,7 +413,11 @@ impl Outcome {
         if let Some(kept) = self.kept() {
             return kept.stored.group.as_ref().map(|name| name.bind(py).clone());
         }
-        self.string(py, self.evaluation.group)
+        let group = match (&self.verdict, self.loaded()) {
+            (Verdict::Plain(decision), Some(loaded)) => decision.group(&loaded.ruleset),
+            _ => self.evaluation().group,
+        };
+        self.string(py, group)
     }
 }
 
@@ -411,6 +469,10 @@ impl Kind {
 }
 
 fn same_type(value: &Bound<'_, PyAny>, fallback: &Bound<'_, PyAny>) -> bool {
+    // What JSON has is of one of these types itself.
+    if value.get_type_ptr() == fallback.get_type_ptr() {
+        return true;
+    }
     [Kind::Text, Kind::Bool, Kind::Integer, Kind::Float, Kind::Array, Kind::Object]
         .into_iter()
         .any(|kind| kind.holds(value) && kind.holds(fallback))

@@ -1,28 +1,39 @@
 //! What the application sets itself, as one snapshot that checks share.
 
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::ArcSwapOption;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use statsig_engine::{CheckKind, Override, OverrideValue, Overrides, ParameterStore};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Empty as long as nothing is set, so that checks have nothing to look at.
 #[derive(Default)]
 pub(crate) struct LocalOverrides {
     current: ArcSwapOption<Overrides>,
+    /// Whether `current` is empty, for less than it takes to look.
+    any: AtomicBool,
     editing: Mutex<()>,
 }
 
 impl LocalOverrides {
-    pub(crate) fn load(&self) -> Guard<Option<Arc<Overrides>>> {
-        self.current.load()
+    #[inline]
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(crate) fn load(&self) -> Option<Arc<Overrides>> {
+        if self.any() { self.current.load_full() } else { None }
     }
 
     fn edit(&self, change: impl FnOnce(&mut Overrides)) {
         let editing = self.editing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = self.current.load().as_deref().cloned().unwrap_or_default();
         change(&mut next);
-        self.current.store((!next.is_empty()).then(|| Arc::new(next)));
+        let any = !next.is_empty();
+        self.current.store(any.then(|| Arc::new(next)));
+        self.any.store(any, Ordering::Release);
         drop(editing);
     }
 

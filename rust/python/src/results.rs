@@ -100,17 +100,17 @@ result_class!(
     /// Whether the user passes.
     #[getter(value)]
     fn read_value(&self) -> bool {
-        self.0.evaluation.passes
+        self.0.passes()
     }
 
     fn __bool__(&self) -> bool {
-        self.0.evaluation.passes
+        self.0.passes()
     }
 
     /// The result as JSON-like data, in the official package's shape.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = self.0.to_dict(py)?;
-        dict.set_item("value", self.0.evaluation.passes)?;
+        dict.set_item("value", self.0.passes())?;
         Ok(dict)
     }
 });
@@ -118,7 +118,7 @@ result_class!(
 impl PyFeatureGate {
     #[allow(clippy::unnecessary_wraps, reason = "the other results' values can fail")]
     fn plain_value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(PyBool::new(py, self.0.evaluation.passes).to_owned().into_any())
+        Ok(PyBool::new(py, self.0.passes()).to_owned().into_any())
     }
 }
 
@@ -235,6 +235,10 @@ macro_rules! config_class {
         });
 
         impl $rust {
+            pub(crate) fn outcome(&self) -> &Outcome {
+                &self.0
+            }
+
             fn plain_value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
                 self.0.value(py).map(Bound::into_any)
             }
@@ -282,7 +286,7 @@ config_class!(
     /// Whether the experiment is running.
     #[getter]
     fn is_experiment_active(&self) -> bool {
-        self.0.evaluation.is_active
+        self.0.is_active()
     }
 
     /// The result as JSON-like data, in the official package's shape.
@@ -317,7 +321,7 @@ config_class!(
     /// Whether the experiment is running.
     #[getter]
     fn is_experiment_active(&self) -> bool {
-        self.0.evaluation.is_active
+        self.0.is_active()
     }
 
     /// The parameters the allocated experiment sets itself.

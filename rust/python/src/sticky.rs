@@ -13,7 +13,7 @@ use crate::clock::now_ms;
 use crate::evaluator::PyEvaluator;
 use crate::exposures::Checked;
 use crate::options::StickyOptions;
-use crate::outcome::{Basis, Outcome};
+use crate::outcome::{Basis, Outcome, Verdict};
 use crate::stored::{Kept, Stored, entry_of};
 use crate::user::{Caller, with_caller, with_user};
 
@@ -87,7 +87,7 @@ fn noted(
         nothing: evaluator.current.nothing(),
         kind,
         name,
-        evaluation: &live.evaluation,
+        evaluation: &live.evaluation(),
         overrides: live.overrides.as_deref(),
         parameter: None,
         is_manual: false,
@@ -128,7 +128,7 @@ fn kept(py: Python<'_>, live: &Outcome, stored: Stored) -> Outcome {
     Outcome {
         name: live.name.clone_ref(py),
         basis: Basis::Kept(Box::new(Kept { stored, id_type, received_at: now_ms() })),
-        evaluation,
+        verdict: Verdict::Whole(Box::new(evaluation)),
         overrides: None,
         reads: None,
     }

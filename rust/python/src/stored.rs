@@ -112,7 +112,7 @@ pub(crate) fn entry_of<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Boun
         None if !exposures.is_empty() => Some(outcome.secondary_exposures(py)?),
         undelegated => undelegated,
     };
-    entry.set_item("value", outcome.evaluation.passes)?;
+    entry.set_item("value", outcome.passes())?;
     entry.set_item("json_value", outcome.has_value().then(|| outcome.value(py)).transpose()?)?;
     entry.set_item("rule_id", outcome.rule_id(py))?;
     entry.set_item("group_name", outcome.group(py))?;
@@ -121,7 +121,7 @@ pub(crate) fn entry_of<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Boun
     entry.set_item("config_delegate", outcome.delegate(py))?;
     entry.set_item("explicit_parameters", outcome.explicit_parameters(py)?)?;
     entry.set_item("time", outcome.loaded().map(|loaded| loaded.ruleset.time()))?;
-    entry.set_item("config_version", outcome.evaluation.version.unwrap_or(0))?;
+    entry.set_item("config_version", outcome.evaluation().version.unwrap_or(0))?;
     Ok(entry)
 }
 

@@ -60,6 +60,12 @@ impl PyStatsigUser {
         private_attributes: Option<&Bound<'_, PyAny>>,
         statsig_environment: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
+        let others = [&email, &ip, &country, &locale, &app_version, &user_agent, &custom, &custom_ids];
+        if let Some(id) = user_id
+            && others.iter().chain(&[&private_attributes, &statsig_environment]).all(|other| other.is_none())
+        {
+            return Self::of_id(id);
+        }
         let values = [
             user_id,
             email,
@@ -203,6 +209,14 @@ impl PyStatsigUser {
 }
 
 impl PyStatsigUser {
+    /// A user of whom nothing is known but the id.
+    #[inline]
+    fn of_id(id: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let id = id.cast::<PyString>().map_err(|_| wrong_type(FIELDS[0].0, "str or None", id))?;
+        let packed = PackedUser::of_id(extract::text(Place::Argument(FIELDS[0].0), id)?);
+        packed.map(|packed| Self { packed }).ok_or_else(too_large)
+    }
+
     pub(crate) fn view(&self) -> UserView<'_> {
         self.packed.view()
     }
@@ -292,11 +306,7 @@ impl Draft {
             // As in the official package: a user without an id is the user whose id is empty.
             self.builder.standard(StandardField::UserId, "");
         }
-        let packed = self
-            .builder
-            .finish()
-            .ok_or_else(|| PyValueError::new_err("a user's attributes must be smaller than 4 GiB in all"))?;
-        Ok(PyStatsigUser { packed })
+        Ok(PyStatsigUser { packed: self.builder.finish().ok_or_else(too_large)? })
     }
 
     /// Both spellings of a field are taken: the constructor's and the payload's.
@@ -326,6 +336,11 @@ impl Draft {
         }
         Ok(draft)
     }
+}
+
+#[cold]
+fn too_large() -> PyErr {
+    PyValueError::new_err("a user's attributes must be smaller than 4 GiB in all")
 }
 
 /// A user who is kept beyond the call.

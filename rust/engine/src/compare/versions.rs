@@ -25,8 +25,22 @@ impl Version {
 
 /// Everything from the first hyphen on is ignored.
 fn parts(text: &str) -> impl Iterator<Item = Option<i128>> {
-    let core = text.split_once('-').map_or(text, |(core, _)| core);
-    core.split('.').map(|part| part.trim().parse().ok())
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.bytes().position(|byte| byte == b'.' || byte == b'-');
+        rest = end.filter(|&end| text.as_bytes()[end] == b'.').map(|end| &text[end + 1..]);
+        Some(number(&text[..end.unwrap_or(text.len())]))
+    })
+}
+
+fn number(part: &str) -> Option<i128> {
+    // Up to 18 digits fit into 64 bits. What is no plain number is left to the parser.
+    if matches!(part.len(), 1..=18) && part.bytes().all(|byte| byte.is_ascii_digit()) {
+        let digits = part.bytes().map(|byte| i64::from(byte - b'0'));
+        return Some(digits.fold(0, |number, digit| number * 10 + digit).into());
+    }
+    part.trim().parse().ok()
 }
 
 /// Stops at the first difference, before later parts are looked at. None if a part that had to be

@@ -5,7 +5,6 @@ use hashbrown::HashMap;
 use super::description::Descriptions;
 use super::operand::compile_test;
 use super::tables::{Hasher, Tables};
-use crate::bucket::user_bucket_prefix;
 use crate::ruleset::{
     Condition, ConditionId, CountryFields, ExperimentRef, Field, Format, GateRef, Source, SpecId, SpecKind,
     Test, UserAgentField,
@@ -61,6 +60,10 @@ impl ConditionCompiler {
                     && !matches!(test, Test::IdList { .. })
             }
         }
+    }
+
+    pub(crate) fn looks_at_time(&self, id: ConditionId) -> bool {
+        id != ConditionId::DANGLING && matches!(self.get(id), Condition::Compare { source: Source::Now, .. })
     }
 
     pub(crate) fn finish(self) -> (Box<[Condition]>, Descriptions) {
@@ -120,7 +123,7 @@ impl ConditionCompiler {
                     .flat_map(|values| &values.0)
                     .rfind(|(key, _)| &**key == "salt")
                     .map_or("", |(_, salt)| salt);
-                Source::Bucket { prefix: Box::new(user_bucket_prefix(salt)), unit: tables.unit(id_type) }
+                Source::Bucket(tables.bucket(salt, id_type))
             }
             "current_time" => Source::Now,
             "target_app" => Source::App,

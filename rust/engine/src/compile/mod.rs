@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::bucket::Rollout;
 use crate::error::LoadError;
+use crate::eval::{Constant, is_plain};
 use crate::events::exposure_prefix;
 use crate::json::describe;
 use crate::parameter_store::ParameterStore;
@@ -266,7 +267,12 @@ impl Compiler {
     ) -> Spec {
         let enabled = spec.enabled.unwrap_or(false);
         let default_value = self.tables.value(&spec.default_value);
-        Spec {
+        let own = &self.rules[rules.start as usize..rules.end as usize];
+        let mut looked_at = own.iter().flat_map(|rule| {
+            &self.rule_conditions[rule.conditions.start as usize..rule.conditions.end as usize]
+        });
+        let looks_at_time = looked_at.any(|&id| self.conditions.looks_at_time(id));
+        let mut compiled = Spec {
             name: self.tables.string(name),
             kind,
             entity: self.tables.string(&spec.entity),
@@ -289,7 +295,13 @@ impl Compiler {
             target_apps: spec.target_app_ids.iter().flatten().map(|id| self.tables.string(id)).collect(),
             forwards_all: spec.forward_all_exposures.unwrap_or(false),
             fallback_prefix: 0,
-        }
+            plain: false,
+            constant: Constant::Not,
+            looks_at_time,
+        };
+        compiled.plain = is_plain(&compiled, own);
+        compiled.constant = Constant::of(&compiled, own);
+        compiled
     }
 
     fn finish(mut self, top: &wire::Payload<'_>, time: u64) -> Result<Ruleset, LoadError> {
@@ -303,7 +315,7 @@ impl Compiler {
         let environment: Option<wire::Text<'_>> =
             optional("default_environment", top.default_environment, "a string")?;
         let explored_rules = self.bandits.explored_rules(&self.rules, &mut self.tables);
-        let Frozen { strings, values, units } = self.tables.finish();
+        let Frozen { strings, values, units, buckets } = self.tables.finish();
         for spec in &mut self.specs {
             let prefix = |rule: StringId| {
                 exposure_prefix(spec.kind, &strings[spec.name.index()], &strings[rule.index()])
@@ -363,6 +375,7 @@ impl Compiler {
             conditions,
             descriptions,
             units,
+            buckets,
             values,
             strings,
             issues: self.issues.into(),

@@ -3,8 +3,9 @@
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
+use crate::bucket::user_bucket_prefix;
 use crate::error::LoadError;
-use crate::ruleset::{JsonKind, JsonValue, StringId, Unit, UnitId, ValueId};
+use crate::ruleset::{Bucket, BucketId, JsonKind, JsonValue, StringId, Unit, UnitId, ValueId};
 use crate::wire;
 
 pub(crate) type Hasher = FixedState;
@@ -20,6 +21,8 @@ pub(crate) struct Tables {
     strings: HashMap<Box<str>, StringId, Hasher>,
     values: HashMap<Box<str>, ValueId, Hasher>,
     units: HashMap<Box<str>, UnitId, Hasher>,
+    bucket_ids: HashMap<(Box<str>, UnitId), BucketId, Hasher>,
+    buckets: Vec<Bucket>,
     keys: Vec<Box<[StringId]>>,
 }
 
@@ -29,6 +32,8 @@ impl Tables {
             strings: HashMap::default(),
             values: HashMap::default(),
             units: HashMap::default(),
+            bucket_ids: HashMap::default(),
+            buckets: Vec::new(),
             keys: Vec::new(),
         };
         for name in StringId::PREDEFINED {
@@ -69,6 +74,17 @@ impl Tables {
         intern(&mut self.units, id_type, next)
     }
 
+    /// What `user_bucket` conditions of a salt and unit hash.
+    pub(crate) fn bucket(&mut self, salt: &str, id_type: &str) -> BucketId {
+        let unit = self.unit(id_type);
+        let next = BucketId(self.buckets.len() as u32);
+        let id = *self.bucket_ids.entry((salt.into(), unit)).or_insert(next);
+        if id == next {
+            self.buckets.push(Bucket { prefix: user_bucket_prefix(salt), unit });
+        }
+        id
+    }
+
     pub(crate) fn finish(self) -> Frozen {
         let mut keys = self.keys;
         let values = in_order(self.values, ValueId::index)
@@ -77,7 +93,12 @@ impl Tables {
             .map(|(json, keys)| JsonValue { kind: json_kind(&json), json, keys })
             .collect();
         let units = in_order(self.units, UnitId::index).iter().map(|id_type| Unit::new(id_type)).collect();
-        Frozen { strings: in_order(self.strings, StringId::index).into(), values, units }
+        Frozen {
+            strings: in_order(self.strings, StringId::index).into(),
+            values,
+            units,
+            buckets: self.buckets.into(),
+        }
     }
 }
 
@@ -86,6 +107,7 @@ pub(crate) struct Frozen {
     pub(crate) strings: Box<[Box<str>]>,
     pub(crate) values: Box<[JsonValue]>,
     pub(crate) units: Box<[Unit]>,
+    pub(crate) buckets: Box<[Bucket]>,
 }
 
 fn intern<I: Copy>(map: &mut HashMap<Box<str>, I, Hasher>, text: &str, next: I) -> I {

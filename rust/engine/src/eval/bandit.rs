@@ -29,13 +29,15 @@ impl<O: Observer> Evaluator<'_, '_, O> {
             state.value = Returned::One(bandit.default_value);
             return Ok(());
         }
-        let choice =
-            bandit.choose(self.unit_text(bandit.unit, &mut Scratch::new()), self.input.random, |field| {
-                self.field(field).unwrap_or(Value::Null)
-            });
+        let choice = bandit.choose(
+            self.facts.unit_text(bandit.unit, &mut Scratch::new()),
+            self.facts.input.random,
+            |field| self.facts.field(field).unwrap_or(Value::Null),
+        );
         if O::ON {
-            let scores: Vec<_> = bandit.scores(|field| self.field(field).unwrap_or(Value::Null)).collect();
-            self.observer.step(Step::Choice { choice, scores: &scores });
+            let scores: Vec<_> =
+                bandit.scores(|field| self.facts.field(field).unwrap_or(Value::Null)).collect();
+            self.facts.observer.step(Step::Choice { choice, scores: &scores });
         }
         let arm = &bandit.arms[choice.arm];
         state.value = Returned::One(arm.value);

@@ -1,16 +1,12 @@
 //! Conditions: where their value comes from, and nested gates.
 
-use super::{Evaluator, Input, MAX_EXPOSURES, MAX_NESTED_GATES, Outcome, Remembered, Stop};
-use crate::bucket::user_bucket;
-use crate::compare::{arrays, equal, numbers, regexes, strings, times, versions};
+use super::{Evaluator, MAX_EXPOSURES, MAX_NESTED_GATES, Outcome, Remembered, Stop};
 use crate::countries::four_parts;
 use crate::evaluation::{Evaluation, GroupCheck, Reason, SecondaryExposure};
 use crate::ruleset::{
-    CheckKind, Condition, ConditionId, CountryFields, ExperimentRef, Field, GateRef, Rule, Source, StringId,
-    Test, Unit, UnitId,
+    CheckKind, Condition, ConditionId, CountryFields, ExperimentRef, GateRef, Rule, Source, StringId, Test,
 };
-use crate::trace::{Observer, Origin, Step};
-use crate::user::{AttributeMap, Key};
+use crate::trace::{Observer, Step};
 use crate::value::{Scratch, Value};
 
 /// None where a condition is not supported.
@@ -23,16 +19,12 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
     /// to be unsupported; only where none can, the first failure ends it. An unsupported condition
     /// counts as the one before it.
     pub(super) fn conditions(&mut self, rule: &Rule, state: &mut Evaluation) -> Outcome {
-        let ids = &self.ruleset.rule_conditions[rule.conditions.start as usize..rule.conditions.end as usize];
         // Whoever looks on sees every condition.
         if rule.pure && !O::ON {
-            state.passes = ids.iter().all(|&id| match &self.ruleset.conditions[id.index()] {
-                Condition::Compare { source, test } => self.holds(test, self.value(source)),
-                // Only conditions without effects are in a pure rule, and the public ones were left out.
-                _ => true,
-            });
+            state.passes = self.facts.all_hold(rule);
             return Ok(());
         }
+        let ids = &self.ruleset.rule_conditions[rule.conditions.start as usize..rule.conditions.end as usize];
         let (mut all, mut last) = (true, state.passes);
         for &id in ids {
             let dangling = id == ConditionId::DANGLING;
@@ -86,11 +78,11 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
                 let value = match source {
                     Source::Group(Some(experiment)) => self.group(experiment)?,
                     Source::Country(fields) => self.country(fields, state),
-                    _ => self.value(source),
+                    _ => self.facts.value(source),
                 };
                 let looked_up =
                     matches!(test, Test::IdList { .. }) && value.text(&mut Scratch::new()).is_some();
-                let outcome = self.holds(test, value);
+                let outcome = self.facts.holds(test, value);
                 self.tell(|| Step::Value(value));
                 state.id_list_lookup |= looked_up;
                 Ok(Some(outcome))
@@ -100,15 +92,15 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
 
     /// The country the user has, else that of the user's address.
     fn country(&self, fields: &CountryFields, state: &mut Evaluation) -> Value<'_> {
-        if let Some(own) = self.field(&fields.country) {
+        if let Some(own) = self.facts.field(&fields.country) {
             return own;
         }
-        let address = self.field(&fields.ip).unwrap_or(Value::Null);
+        let address = self.facts.field(&fields.ip).unwrap_or(Value::Null);
         let mut scratch = Scratch::new();
         let Some(address) = address.text(&mut scratch) else {
             return Value::Null;
         };
-        let Some(countries) = self.input.countries else {
+        let Some(countries) = self.facts.input.countries else {
             state.country_not_loaded |= four_parts(address).is_some();
             return Value::Null;
         };
@@ -211,9 +203,9 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             state.passes = passes.unwrap_or(false);
             state.rule = rule;
             let name = self.ruleset.string(gate);
-            self.observer.step(Step::Check { kind: CheckKind::Gate, name });
-            self.observer.step(Step::Remembered);
-            self.observer.step(Step::Done(Some(&state)));
+            self.facts.observer.step(Step::Check { kind: CheckKind::Gate, name });
+            self.facts.observer.step(Step::Remembered);
+            self.facts.observer.step(Step::Done(Some(&state)));
         }
     }
 
@@ -251,100 +243,6 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         if self.exposures.len() < MAX_EXPOSURES {
             self.exposures.push(exposure);
         }
-    }
-
-    fn value(&self, source: &'r Source) -> Value<'_> {
-        match source {
-            Source::Field(field) => self.field(field).unwrap_or(Value::Null),
-            Source::UserAgent(field) => self.user_agent(field),
-            Source::Environment { exact, lower } => self.environment(exact, lower),
-            Source::UnitId(unit) => self.unit(*unit),
-            Source::Bucket { prefix, unit } => {
-                Value::Int(user_bucket(prefix, self.unit_text(*unit, &mut Scratch::new())))
-            }
-            Source::Now => Value::Now(self.input.now),
-            Source::App => self.input.app_id.unwrap_or_else(|| self.ruleset.app_id()),
-            // `condition` looks at the first two, because that has effects.
-            Source::Group(_) | Source::Country(_) | Source::Nothing => Value::Null,
-        }
-    }
-
-    /// None where nothing has that name, which an attribute that is null has.
-    pub(super) fn field(&self, field: &Field) -> Option<Value<'u>> {
-        let Input { user, global, .. } = self.input;
-        let standard = field.standard.and_then(|standard| user.standard(standard));
-        if let Some(text) = standard.filter(|text| !text.is_empty()) {
-            return Some(self.used(&field.exact, Origin::Standard, Value::Text(text)));
-        }
-        let sources = [
-            (user, AttributeMap::Custom, Origin::Custom),
-            (global, AttributeMap::Custom, Origin::Global),
-            (user, AttributeMap::Private, Origin::Private),
-        ];
-        for (user, map, origin) in sources {
-            let found = user
-                .attribute(map, &field.exact)
-                .or_else(|| field.lower.as_ref().and_then(|lower| user.attribute(map, lower)));
-            if let Some(value) = found {
-                return Some(self.used(&field.exact, origin, value));
-            }
-        }
-        let alias = field.alias.and_then(|alias| user.standard(alias));
-        let origin = alias.map_or(Origin::Nowhere, |_| Origin::Standard);
-        self.used(&field.exact, origin, alias.map(Value::Text))
-    }
-
-    /// The value, after telling where it comes from.
-    fn used<V>(&self, key: &Key, origin: Origin, value: V) -> V {
-        self.tell(|| Step::Used { name: key.name(), origin });
-        value
-    }
-
-    fn environment(&self, exact: &Key, lower: &str) -> Value<'_> {
-        if let Some(value) = self.input.user.attribute(AttributeMap::Environment, exact) {
-            return self.used(exact, Origin::Environment, value);
-        }
-        match self.input.tier {
-            Some(tier) if lower == "tier" => self.used(exact, Origin::Global, Value::Text(tier)),
-            _ => self.used(exact, Origin::Nowhere, Value::Null),
-        }
-    }
-
-    pub(super) fn unit(&self, unit: UnitId) -> Value<'_> {
-        let unit = &self.ruleset.units[unit.index()];
-        let origin = if let Unit::UserId = unit { Origin::Standard } else { Origin::CustomIds };
-        self.tell(|| Step::Used { name: unit.id_type(), origin });
-        unit.of(&self.input.user)
-    }
-
-    /// What is hashed for the unit: nothing where the user has no such id.
-    pub(super) fn unit_text<'s>(&'s self, unit: UnitId, scratch: &'s mut Scratch) -> &'s str {
-        self.unit(unit).text(scratch).unwrap_or_default()
-    }
-
-    fn holds(&self, test: &Test, value: Value<'_>) -> bool {
-        match test {
-            Test::Constant(outcome) => *outcome,
-            Test::Number(order, operand) => numbers::compare(*order, value, *operand),
-            Test::Version(test, operand) => versions::test(*test, value, operand),
-            Test::Member { set, fold_case, expected } => {
-                strings::is_member(value, set, *fold_case) == *expected
-            }
-            Test::Part { parts, place, expected } => strings::has_part(value, parts, *place) == *expected,
-            Test::Regex(regex) => regexes::matches(value, regex),
-            Test::Time(test, operand) => times::test(*test, value, *operand),
-            Test::Equal { operand, expected } => equal::equal(value, operand) == *expected,
-            Test::Array(test, operand) => arrays::test(*test, value, operand),
-            Test::IdList { list, expected } => self.is_listed(list, value) == *expected,
-        }
-    }
-
-    fn is_listed(&self, list: &str, value: Value<'_>) -> bool {
-        let mut scratch = Scratch::new();
-        let (Some(lists), Some(id)) = (self.input.id_lists, value.text(&mut scratch)) else {
-            return false;
-        };
-        lists.contains(list, id)
     }
 }
 

@@ -40,7 +40,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
                 state.undelegated = Some(undelegated(used.as_ref(), settled));
                 return Ok(());
             }
-            if !state.passes || !self.passes_rollout(&rule.rollout, rule.unit) {
+            if !state.passes || !self.facts.passes_rollout(&rule.rollout, rule.unit) {
                 continue;
             }
             let Some(delegate) = rule.delegate else {

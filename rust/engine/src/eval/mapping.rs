@@ -21,7 +21,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
         };
         for mapping in mappings {
             for rule in &mapping.rules {
-                if rule.start_time > self.input.now {
+                if rule.start_time > self.facts.input.now {
                     continue;
                 }
                 self.attempts += 1;
@@ -60,7 +60,7 @@ impl<O: Observer> Evaluator<'_, '_, O> {
         if !holds {
             return Ok(false);
         }
-        let passes = self.passes_rollout(&mapping.rollouts[kind.specs() as usize], rule.unit);
+        let passes = self.facts.passes_rollout(&mapping.rollouts[kind.specs() as usize], rule.unit);
         state.id_list_lookup = passes && id_list_lookup;
         Ok(passes)
     }

@@ -2,23 +2,26 @@
 
 mod bandit;
 mod condition;
+mod facts;
 mod layer;
 mod mapping;
+mod plain;
 mod user_agent;
 
 use smallvec::SmallVec;
-use std::cell::OnceCell;
 
-use crate::bucket::Rollout;
 use crate::countries::Countries;
 use crate::evaluation::{Evaluation, Exposures, GroupCheck, Logging, Reason, Returned, Undelegated};
 use crate::id_lists::IdLists;
 use crate::overrides::{Found, Overrides};
-use crate::ruleset::{CheckKind, Rule, Ruleset, Spec, SpecId, StringId, UnitId};
+use crate::ruleset::{CheckKind, Rule, Ruleset, Spec, SpecId, StringId};
 use crate::trace::{Nobody, Observer, Step};
 use crate::user::UserView;
-use crate::user_agent::UserAgent;
-use crate::value::{Scratch, Value};
+use crate::value::Value;
+use facts::Facts;
+
+pub(crate) use plain::{Constant, is_plain};
+pub use plain::{Decision, decide};
 
 /// How many gates may be nested below the spec that is checked. Each counts when it is named, also if it
 /// does not exist or was evaluated before.
@@ -149,8 +152,7 @@ struct Remembered {
 
 struct Evaluator<'r, 'u, O> {
     ruleset: &'r Ruleset,
-    input: &'u Input<'u>,
-    observer: &'u O,
+    facts: Facts<'r, 'u, O>,
     /// Gates being evaluated below the spec that is checked.
     gates: u32,
     /// Gates and delegates being evaluated, since a mapping was tried last.
@@ -170,16 +172,13 @@ struct Evaluator<'r, 'u, O> {
     logging: Logging,
     /// Mapping rules that were tried.
     attempts: u32,
-    /// Read when the first condition asks for it; None within if there is none to read.
-    user_agent: OnceCell<Option<UserAgent<'u>>>,
 }
 
 impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
     fn new(ruleset: &'r Ruleset, input: &'u Input<'u>, observer: &'u O) -> Self {
         Self {
             ruleset,
-            input,
-            observer,
+            facts: Facts::new(ruleset, input, observer),
             gates: 0,
             levels: 0,
             depth: 0,
@@ -191,7 +190,6 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
             group_checks: Vec::new(),
             logging: Logging::default(),
             attempts: 0,
-            user_agent: OnceCell::new(),
         }
     }
 
@@ -230,9 +228,9 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         if !O::ON {
             return self.whatever_it_is(kind, name, id, state);
         }
-        self.observer.step(Step::Check { kind, name });
+        self.facts.observer.step(Step::Check { kind, name });
         let outcome = self.whatever_it_is(kind, name, id, state);
-        self.observer.step(Step::Done((outcome == Ok(true)).then_some(&*state)));
+        self.facts.observer.step(Step::Done((outcome == Ok(true)).then_some(&*state)));
         outcome
     }
 
@@ -267,15 +265,13 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         Ok(true)
     }
 
-    /// Tells whoever looks on. A step is put together only if somebody does.
+    /// Tells whoever looks on.
     fn tell<'a>(&self, step: impl FnOnce() -> Step<'a>) {
-        if O::ON {
-            self.observer.step(step());
-        }
+        self.facts.tell(step);
     }
 
     fn overridden(&self, kind: CheckKind, name: &str, state: &mut Evaluation) -> bool {
-        let input = self.input;
+        let input = self.facts.input;
         let Some(found) = input.overrides.and_then(|overrides| overrides.find(kind, name, &input.user))
         else {
             return false;
@@ -344,7 +340,7 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
                 }
                 return Ok(());
             }
-            if self.passes_rollout(&rule.rollout, rule.unit) {
+            if self.facts.passes_rollout(&rule.rollout, rule.unit) {
                 state.passes = rule.passes;
                 state.value = Returned::One(rule.value);
             } else {
@@ -427,17 +423,5 @@ impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
         self.depth -= 1;
         self.levels = before;
         outcome
-    }
-
-    fn passes_rollout(&mut self, rollout: &Rollout, unit: UnitId) -> bool {
-        let mut scratch = Scratch::new();
-        if O::ON {
-            let bucket = rollout.bucket(|| self.unit_text(unit, &mut scratch));
-            let unit = bucket.map_or(Value::Null, |_| self.unit(unit));
-            let passes = rollout.includes(bucket);
-            self.observer.step(Step::Rollout { bucket, unit, passes });
-            return passes;
-        }
-        rollout.passes(|| self.unit_text(unit, &mut scratch))
     }
 }

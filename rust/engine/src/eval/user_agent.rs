@@ -1,12 +1,12 @@
 //! Conditions on the user agent.
 
-use super::Evaluator;
+use super::facts::Facts;
 use crate::ruleset::UserAgentField;
 use crate::trace::Observer;
 use crate::user_agent::UserAgent;
 use crate::value::Value;
 
-impl<O: Observer> Evaluator<'_, '_, O> {
+impl<O: Observer> Facts<'_, '_, O> {
     pub(super) fn user_agent(&self, asked: &UserAgentField) -> Value<'_> {
         if let Some(own) = self.field(&asked.own) {
             return own;

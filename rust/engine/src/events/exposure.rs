@@ -248,6 +248,12 @@ pub(crate) fn exposure_prefix(kind: SpecKind, name: &str, rule: &str) -> u128 {
     key.hash()
 }
 
+/// The key of an exposure without a parameter.
+#[inline]
+pub(crate) fn exposure_key_after(prefix: u128, passes: bool, user: &UserView<'_>) -> u128 {
+    key_after(prefix, passes, None, user)
+}
+
 #[inline]
 fn key_after(prefix: u128, passes: bool, parameter: Option<&str>, user: &UserView<'_>) -> u128 {
     let mut key = Key::new();

@@ -25,8 +25,8 @@ use seen::Seen;
 pub use encode::{
     Application, EventValue, Origin, Told, ToldSubject, custom_event, exposure_event, write_event,
 };
-pub(crate) use exposure::exposure_prefix;
 pub use exposure::{Exposed, exposure_key};
+pub(crate) use exposure::{exposure_key_after, exposure_prefix};
 pub(crate) use sampling::{Sampled, Sampling, SamplingMode};
 
 /// How many names of checks without an exposure are counted between two takes.

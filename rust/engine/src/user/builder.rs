@@ -32,14 +32,15 @@ pub enum Attribute {
 #[derive(Debug)]
 pub struct UserBuilder {
     text: String,
-    entries: Vec<Entry>,
-    nested: Vec<Entry>,
     layout: Layout,
     current: AttributeMap,
     /// Whether the text of a list has the members of objects in it sorted, so that the order in which they
     /// were given does not matter. Of a payload the reference keeps the order; of users it has none.
     sorted: bool,
 }
+
+/// Bytes of text there is room for from the start.
+const TEXT: usize = 96;
 
 impl Default for UserBuilder {
     fn default() -> Self {
@@ -51,14 +52,7 @@ impl UserBuilder {
     /// A user of whom nothing is known.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            text: String::new(),
-            entries: Vec::new(),
-            nested: Vec::new(),
-            layout: Layout::EMPTY,
-            current: AttributeMap::Custom,
-            sorted: true,
-        }
+        Self { text: String::new(), layout: Layout::EMPTY, current: AttributeMap::Custom, sorted: true }
     }
 
     /// As [`Self::new`], for what a payload says: the text of a list keeps the order of all that is in it.
@@ -68,14 +62,21 @@ impl UserBuilder {
 
     /// Sets a standard field.
     pub fn standard(&mut self, field: StandardField, value: &str) {
+        if self.text.capacity() == 0 {
+            self.text.reserve(TEXT);
+        }
         self.layout.standard[field as usize] = self.push_text(value);
     }
 
     /// Starts a map of about `len` attributes, replacing what it held.
     pub fn begin(&mut self, map: AttributeMap, len: usize) {
         self.current = map;
-        self.entries.reserve(len);
-        self.layout.maps[map as usize] = Run { first: self.entries.len() as u32, len: 0 };
+        if self.text.capacity() == 0 {
+            // Room for most users, so that it need not grow.
+            self.text.reserve(TEXT);
+        }
+        self.layout.entries.reserve(len);
+        self.layout.maps[map as usize] = Run { first: self.layout.entries.len() as u32, len: 0 };
         self.layout.given[map as usize] = true;
     }
 
@@ -114,13 +115,13 @@ impl UserBuilder {
     /// The packed user. None if the attributes hold 4 GiB of text or more.
     #[must_use]
     pub fn finish(self) -> Option<PackedUser> {
-        let Self { text, entries, nested, layout, .. } = self;
-        (text.len() < u32::MAX as usize).then_some(PackedUser { text, entries, nested, layout })
+        let Self { text, layout, .. } = self;
+        (text.len() < u32::MAX as usize).then_some(PackedUser { text, layout })
     }
 
     fn push(&mut self, key: &str, node: Node) {
         let entry = Entry { tag: key_tag(key), key: self.push_text(key), node };
-        self.entries.push(entry);
+        self.layout.entries.push(entry);
         self.layout.maps[self.current as usize].len += 1;
     }
 
@@ -152,11 +153,11 @@ impl UserBuilder {
     /// Reserves the run first, so that what its values hold comes after it.
     fn push_run<'a>(&mut self, members: impl ExactSizeIterator<Item = (&'a str, &'a Attribute)>) -> Run {
         const BLANK: Entry = Entry { tag: 0, key: Span { start: 0, len: 0 }, node: Node::Null };
-        let (first, len) = (self.nested.len(), members.len());
-        self.nested.resize(first + len, BLANK);
+        let (first, len) = (self.layout.nested.len(), members.len());
+        self.layout.nested.resize(first + len, BLANK);
         for (index, (key, value)) in members.enumerate() {
             let entry = Entry { tag: key_tag(key), key: self.push_text(key), node: self.push_value(value) };
-            self.nested[first + index] = entry;
+            self.layout.nested[first + index] = entry;
         }
         Run { first: first as u32, len: len as u32 }
     }

@@ -136,13 +136,16 @@ impl Key {
     }
 }
 
-/// Where things are in the packed text and entries.
-#[derive(Clone, Copy, Debug)]
+/// Where things are in the packed text.
+#[derive(Clone, Debug)]
 pub struct Layout {
     standard: [Span; STANDARD_FIELDS],
     maps: [Run; MAPS],
     /// Whether a map was given: an empty one is not the same as none.
     given: [bool; MAPS],
+    entries: Vec<Entry>,
+    /// What lists and mappings among the attributes hold.
+    nested: Vec<Entry>,
 }
 
 impl Layout {
@@ -150,9 +153,12 @@ impl Layout {
         standard: [Span::ABSENT; STANDARD_FIELDS],
         maps: [Run { first: 0, len: 0 }; MAPS],
         given: [false; MAPS],
+        entries: Vec::new(),
+        nested: Vec::new(),
     };
 
-    /// The layout of a user who is nothing but an id of `len` bytes.
+    /// The layout of a user who is nothing but an id of `len` bytes. It takes no memory of its own.
+    #[inline]
     #[must_use]
     pub fn of_id(len: usize) -> Self {
         let mut layout = Self::EMPTY;
@@ -166,23 +172,28 @@ impl Layout {
 pub struct PackedUser {
     // Growable, because giving back the slack would cost more than the slack does.
     text: String,
-    entries: Vec<Entry>,
-    /// What lists and mappings among the attributes hold.
-    nested: Vec<Entry>,
     layout: Layout,
 }
 
 impl PackedUser {
+    /// A user who is nothing but an id. None if that is of 4 GiB or more.
+    #[inline]
+    #[must_use]
+    pub fn of_id(id: &str) -> Option<Self> {
+        (id.len() < u32::MAX as usize).then(|| Self { text: id.to_owned(), layout: Layout::of_id(id.len()) })
+    }
+
     /// What evaluation reads.
+    #[inline]
     #[must_use]
     pub fn view(&self) -> UserView<'_> {
-        UserView { text: &self.text, entries: &self.entries, nested: &self.nested, layout: &self.layout }
+        UserView { text: &self.text, layout: &self.layout }
     }
 }
 
 impl Default for PackedUser {
     fn default() -> Self {
-        Self { text: String::new(), entries: Vec::new(), nested: Vec::new(), layout: Layout::EMPTY }
+        Self { text: String::new(), layout: Layout::EMPTY }
     }
 }
 
@@ -190,8 +201,6 @@ impl Default for PackedUser {
 #[derive(Clone, Copy, Debug)]
 pub struct UserView<'a> {
     text: &'a str,
-    entries: &'a [Entry],
-    nested: &'a [Entry],
     layout: &'a Layout,
 }
 
@@ -199,7 +208,7 @@ impl<'a> UserView<'a> {
     /// A user who is nothing but an id; `layout` is [`Layout::of_id`] of its length.
     #[must_use]
     pub fn of_id(id: &'a str, layout: &'a Layout) -> Self {
-        UserView { text: id, entries: &[], nested: &[], layout }
+        UserView { text: id, layout }
     }
 
     /// A standard field, or None if it was not given.
@@ -210,7 +219,7 @@ impl<'a> UserView<'a> {
     }
 
     pub(crate) fn attribute(&self, map: AttributeMap, key: &Key) -> Option<Value<'a>> {
-        find(self.layout.maps[map as usize].of(self.entries), self.text, key).map(|node| self.value(node))
+        find(self.members(map), self.text, key).map(|node| self.value(node))
     }
 
     /// True if a map was given, be it empty.
@@ -225,19 +234,18 @@ impl<'a> UserView<'a> {
         &self,
         map: AttributeMap,
     ) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        let members = self.layout.maps[map as usize].of(self.entries);
-        Object { members, text: self.text, nested: self.nested }.iter()
+        Object { members: self.members(map), text: self.text, nested: &self.layout.nested }.iter()
+    }
+
+    #[inline]
+    fn members(&self, map: AttributeMap) -> &'a [Entry] {
+        self.layout.maps[map as usize].of(&self.layout.entries)
     }
 
     /// The same user, owned.
     #[must_use]
     pub fn to_packed(&self) -> PackedUser {
-        PackedUser {
-            text: self.text.to_owned(),
-            entries: self.entries.to_vec(),
-            nested: self.nested.to_vec(),
-            layout: *self.layout,
-        }
+        PackedUser { text: self.text.to_owned(), layout: self.layout.clone() }
     }
 
     /// True if no condition could tell the two users apart. The order of attributes does not matter.
@@ -250,7 +258,7 @@ impl<'a> UserView<'a> {
     }
 
     fn value(&self, node: Node) -> Value<'a> {
-        resolve(node, self.text, self.nested)
+        resolve(node, self.text, &self.layout.nested)
     }
 }
 
