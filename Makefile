@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.stamp-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.v
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance conformance-coverage fuzz lint format bench wheel clean rust-toolchain
+.PHONY: help demo test conformance conformance-coverage fuzz lint format bench bench-instructions wheel clean rust-toolchain
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -55,8 +55,17 @@ format: rust-toolchain $(STAMP)/lint ## Format the sources
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(STAMP)/native $(STAMP)/bench ## Measure the public API
-	$(BIN)/pytest benches/python -c benches/python/pytest.ini
+bench: rust-toolchain $(STAMP)/native $(STAMP)/bench ## Measure everything: what calls cost, beside other SDKs too
+	PYTHONPATH=benches $(BIN)/python benches/instructions/count.py
+	@mkdir -p target
+	PYTHONPATH=benches $(BIN)/python -c 'import sys, cases; sys.stdout.buffer.write(cases.payload())' > target/payload.json
+	STATSIG_BENCH_PAYLOAD=$(CURDIR)/target/payload.json cargo bench --locked --quiet -p statsig-engine --bench engine
+	PYTHONPATH=benches $(BIN)/pytest benches/python -c benches/python/pytest.ini
+	PYTHONPATH=benches $(BIN)/python benches/versus/compare.py
+	PYTHONPATH=benches $(BIN)/python benches/edge.py
+
+bench-instructions: rust-toolchain $(STAMP)/native ## Count instructions per call; fail if any is off its budget
+	PYTHONPATH=benches $(BIN)/python benches/instructions/count.py
 
 wheel: rust-toolchain $(STAMP)/build ## Build the sdist and, from it alone, the wheel, into dist/
 	rm -rf dist && mkdir -p dist

@@ -63,9 +63,7 @@ def project() -> dict[str, Any]:
     rules = []
     for number, (group, limit, color) in enumerate(groups):
         key = f"case_below_{limit}"
-        conditions[key] = _condition(
-            "user_bucket", "lt", limit, additionalValues={"salt": _SPEC_SALTS["D"]}
-        )
+        conditions[key] = _condition("user_bucket", "lt", limit, additionalValues={"salt": _SPEC_SALTS["D"]})
         value = {"color": color, "size": 12 + number}
         rules.append(_rule(number, [key], 100, value, groupName=group, isExperimentGroup=True))
     targeted = ["case_country", "case_version", "case_plan"]

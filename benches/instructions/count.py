@@ -50,8 +50,12 @@ class Count(NamedTuple):
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--record", action="store_true", help="write the budgets anew")
-    parser.add_argument("--only", metavar="PART", help="count loops at the Python boundary with this in their names")
-    parser.add_argument("--profile", metavar="NAME", help="show the functions of a loop at the Python boundary")
+    parser.add_argument(
+        "--only", metavar="PART", help="count loops at the Python boundary with this in their names"
+    )
+    parser.add_argument(
+        "--profile", metavar="NAME", help="show the functions of a loop at the Python boundary"
+    )
     given = parser.parse_args()
     if shutil.which("valgrind") is None:
         print("Instructions are not counted: valgrind is not installed.")
@@ -75,7 +79,13 @@ def python_runs(
 ) -> dict[str, tuple[callgrind.Profile, callgrind.Profile, int]]:
     """Of each loop, a run with few rounds and one with many, and how many more those are."""
     children = directory / "children.jsonl"
-    script = [sys.executable, str(HERE / "python_calls.py"), str(directory / "payload.json"), str(children), part]
+    script = [
+        sys.executable,
+        str(HERE / "python_calls.py"),
+        str(directory / "payload.json"),
+        str(children),
+        part,
+    ]
     under_callgrind(directory, script)
     runs: dict[str, dict[int, callgrind.Profile]] = defaultdict(dict)
     for line in children.read_text().splitlines():

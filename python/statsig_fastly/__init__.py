@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from statsig_fastly._native import (
     DynamicConfig,
     DynamicConfigEvaluationOptions,
+    EvaluatedBatch,
     EvaluationDetails,
     Experiment,
     ExperimentEvaluationOptions,
@@ -52,6 +53,7 @@ __all__ = [
     "ConditionTrace",
     "DynamicConfig",
     "DynamicConfigEvaluationOptions",
+    "EvaluatedBatch",
     "EvaluationDetails",
     "EventStats",
     "Experiment",

@@ -1,13 +1,14 @@
 """The Rust core: users, results and the evaluator behind `Statsig`."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar, final, overload, type_check_only
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Self, disjoint_base
 
 __all__ = [
     "DynamicConfig",
     "DynamicConfigEvaluationOptions",
+    "EvaluatedBatch",
     "EvaluationDetails",
     "Evaluator",
     "EventBatch",
@@ -37,6 +38,23 @@ _Scalar: TypeAlias = str | int | float | bool | None
 _Attribute: TypeAlias = _Scalar | Sequence[Any] | Mapping[str, Any]
 _OverrideKind: TypeAlias = Literal["gate", "config", "experiment", "group", "layer", "parameter store"]
 _User: TypeAlias = StatsigUser | str | Mapping[str, Any]
+
+@type_check_only
+class _ArrowStream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
+@type_check_only
+class _ArrowArray(Protocol):
+    def __arrow_c_array__(self, requested_schema: Any = None) -> Any: ...
+
+_ArrowTable: TypeAlias = _ArrowStream | _ArrowArray
+
+@type_check_only
+class _Everything(TypedDict):
+    feature_gates: dict[str, FeatureGate]
+    dynamic_configs: dict[str, DynamicConfig]
+    experiments: dict[str, Experiment]
+    layers: dict[str, Layer]
 
 @final
 class StatsigUser:
@@ -119,6 +137,22 @@ class StatsigUser:
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __reduce__(self) -> tuple[type[StatsigUser], tuple[Any, ...]]: ...
+
+@final
+class EvaluatedBatch:
+    """What gates and experiments come to for many users: a table for anything that takes Arrow.
+
+    `polars.DataFrame(batch)`, `pyarrow.table(batch)` and a query of duckdb all read it without a copy. It has a column
+    for each name, in the order asked for, gates first. Of a gate that is a struct of `value` (bool) and
+    `rule_id`; of an experiment a struct of `value` (its parameters as JSON), `rule_id` and `group`. Texts are
+    dictionary-encoded.
+    """
+
+    def __len__(self) -> int: ...
+    @property
+    def column_names(self) -> list[str]: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
+        """The columns, as the Arrow PyCapsule interface has it."""
 
 @final
 class EvaluationDetails:
@@ -514,6 +548,48 @@ class Evaluator:
 
     def check_gate(self, user: _User, name: str, options: FeatureGateEvaluationOptions | None = None) -> bool:
         """Whether the user passes a gate."""
+
+    def check_gates(
+        self, user: _User, names: Iterable[str], options: FeatureGateEvaluationOptions | None = None
+    ) -> dict[str, bool]:
+        """Whether the user passes each of the gates, by name. The user is converted once."""
+
+    def evaluate_all(self, user: _User) -> _Everything:
+        """What the user gets of everything in the project, by kind and name. Nothing of it is logged.
+
+        Gates are without segments and holdouts; experiments are with autotunes. Results are those of the single
+        checks, but for sticky values, which are not looked at. Empty while nothing is loaded.
+        """
+
+    def evaluate_batch(
+        self,
+        table: _ArrowTable,
+        *,
+        gates: Sequence[str] = (),
+        experiments: Sequence[str] = (),
+        threads: int | None = None,
+    ) -> EvaluatedBatch:
+        """What the users in the rows of a table get: the same as by single checks, without sticky values.
+
+        It takes no turns with other Python threads while it evaluates, and shares the rows out among threads of
+        its own. Nothing is logged.
+
+        Args:
+            table: Anything with `__arrow_c_stream__` or `__arrow_c_array__`: a table or data frame of pyarrow, polars,
+                duckdb and others. Columns are called as the arguments of `StatsigUser`, or as in a payload. Those of
+                maps (`custom`, `custom_ids`, `private_attributes`, `statsig_environment`) are structs, or one column
+                for each attribute, called `custom.plan` and so on. What is null is not given.
+            gates: Names of gates.
+            experiments: Names of experiments or dynamic configs.
+            threads: How many threads at most; None: one for each core.
+
+        Returns:
+            A column for each name.
+
+        Raises:
+            TypeError: `table` is no table.
+            ValueError: A column is none of a user's, or has a type that no condition could look at.
+        """
 
     def get_feature_gate(
         self, user: _User, name: str, options: FeatureGateEvaluationOptions | None = None

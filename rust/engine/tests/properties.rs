@@ -130,6 +130,7 @@ fn exercise(payload: &[u8], json: &Value) {
         for (global, tier) in [(user.view(), Some("dev")), (nobody.view(), None)] {
             let input = Input { tier, now: NOW, ..Input::new(user.view(), global) };
             let evaluation = project.evaluate(kind, name, &input);
+            project.decides_alike(kind, name, &input, &evaluation);
             let outcome = project.outcome(&evaluation);
             for key in outcome.value.iter().filter_map(Value::as_object).flat_map(Map::keys) {
                 assert!(evaluation.find_parameter(&project.0, None, key).is_some());

@@ -7,15 +7,17 @@ use pyo3::types::{PyDict, PyList, PyString, PySuper, PyType};
 use statsig_engine::{
     AttributeMap, CheckKind, Compiled, SpecKind, UserBuilder, client_response, compile, explain,
 };
+use std::num::NonZero;
 use std::sync::Arc;
 
 use crate::arguments::{check_name, check_options, flag, optional_text, text_argument};
+use crate::batch::PyEvaluatedBatch;
 use crate::checks::Counts;
 use crate::clock::now_ms;
 use crate::countries::want_countries;
 use crate::current::Current;
 use crate::custom_events::{custom_event_members, identify_members};
-use crate::errors::{one_line, payload_error};
+use crate::errors::{one_line, payload_error, wrong_type};
 use crate::events::{Everybody, PyEventLog};
 use crate::experiment_groups::PyExperimentGroupsResult;
 use crate::extract::{Place, fill_map, text};
@@ -234,6 +236,41 @@ impl PyEvaluator {
             check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
         let counts = counts(options.is_some_and(|options| options.get().disable_exposure_logging));
         self.passes(user, name, counts)
+    }
+
+    /// Whether the user passes each of the gates, by name.
+    #[pyo3(signature = (user, names, options = None))]
+    fn check_gates<'py>(
+        &self,
+        user: &Bound<'py, PyAny>,
+        names: &Bound<'py, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let options =
+            check_options::<PyFeatureGateEvaluationOptions>("FeatureGateEvaluationOptions", options)?;
+        if names.is_instance_of::<PyString>() {
+            // It would be taken for the names of its letters.
+            return Err(wrong_type("names", "several names", names));
+        }
+        let counts = counts(options.is_some_and(|options| options.get().disable_exposure_logging));
+        self.passes_each(user, names, counts)
+    }
+
+    /// What the user gets of everything there is, by kind and name. Nothing of it is logged.
+    fn evaluate_all<'py>(&self, user: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+        self.everything(user)
+    }
+
+    /// What the users in the rows of a table get. Nothing of it is logged.
+    #[pyo3(signature = (table, *, gates = Vec::new(), experiments = Vec::new(), threads = None))]
+    fn evaluate_batch(
+        &self,
+        table: &Bound<'_, PyAny>,
+        gates: Vec<String>,
+        experiments: Vec<String>,
+        threads: Option<NonZero<usize>>,
+    ) -> PyResult<PyEvaluatedBatch> {
+        self.batch(table, &gates, &experiments, threads)
     }
 
     /// Whether the user passes a gate, and why.

@@ -1,6 +1,8 @@
 //! The Python face of `statsig-engine`. Conversions only: no decision is made here.
 
 mod arguments;
+mod arrow;
+mod batch;
 mod chance;
 mod checks;
 mod clock;
@@ -10,6 +12,7 @@ mod custom_events;
 mod errors;
 mod evaluator;
 mod events;
+mod every;
 mod experiment_groups;
 mod exposures;
 mod extract;
@@ -30,12 +33,15 @@ mod sticky;
 mod stored;
 mod user;
 mod user_agent;
+mod user_columns;
 mod watch;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use crate::batch::PyEvaluatedBatch;
     #[pymodule_export]
     use crate::countries::load_countries;
     #[pymodule_export]

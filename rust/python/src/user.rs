@@ -12,7 +12,7 @@ use crate::errors::wrong_type;
 use crate::extract::{self, Place, fill_map};
 
 /// The constructor's arguments in order, with the name each has in a payload's vocabulary.
-const FIELDS: [(&str, &str, Part); 11] = [
+pub(crate) const FIELDS: [(&str, &str, Part); 11] = [
     ("user_id", "userID", Part::Field(StandardField::UserId)),
     ("email", "email", Part::Field(StandardField::Email)),
     ("ip", "ip", Part::Field(StandardField::Ip)),
@@ -27,7 +27,7 @@ const FIELDS: [(&str, &str, Part); 11] = [
 ];
 
 #[derive(Clone, Copy)]
-enum Part {
+pub(crate) enum Part {
     Field(StandardField),
     Map(AttributeMap),
 }

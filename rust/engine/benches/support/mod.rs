@@ -1,6 +1,8 @@
 //! The project and the users that benches are about; `benches/cases.py` says what each case is.
 
-use statsig_engine::{AttributeMap, CheckKind, Compiled, PackedUser, Ruleset, StandardField, UserBuilder, compile};
+use statsig_engine::{
+    AttributeMap, CheckKind, Compiled, PackedUser, Ruleset, StandardField, UserBuilder, compile,
+};
 
 /// The four cases: what is asked for, and its name.
 pub(crate) const CASES: [(CheckKind, &str); 4] = [
@@ -12,8 +14,9 @@ pub(crate) const CASES: [(CheckKind, &str); 4] = [
 
 /// The payload, which is written by `benches/cases.py` to where the environment says.
 pub(crate) fn payload() -> Vec<u8> {
-    let path = std::env::var_os("STATSIG_BENCH_PAYLOAD")
-        .expect("STATSIG_BENCH_PAYLOAD is not set: benches are run by `make bench` or `make bench-instructions`");
+    let path = std::env::var_os("STATSIG_BENCH_PAYLOAD").expect(
+        "STATSIG_BENCH_PAYLOAD is not set: benches are run by `make bench` or `make bench-instructions`",
+    );
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

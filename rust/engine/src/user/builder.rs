@@ -55,6 +55,17 @@ impl UserBuilder {
         Self { text: String::new(), layout: Layout::EMPTY, current: AttributeMap::Custom, sorted: true }
     }
 
+    /// A user of whom nothing is known, in the memory another one had.
+    #[must_use]
+    pub fn reuse(user: PackedUser) -> Self {
+        let PackedUser { mut text, mut layout } = user;
+        text.clear();
+        layout.entries.clear();
+        layout.nested.clear();
+        let (entries, nested) = (layout.entries, layout.nested);
+        Self { text, layout: Layout { entries, nested, ..Layout::EMPTY }, ..Self::new() }
+    }
+
     /// As [`Self::new`], for what a payload says: the text of a list keeps the order of all that is in it.
     pub(crate) fn in_order() -> Self {
         Self { sorted: false, ..Self::new() }

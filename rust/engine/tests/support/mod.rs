@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 use statsig_engine::{
     Attribute, AttributeMap, CheckKind, Compiled, Evaluation, Input, LoadError, PackedUser, Reason, Returned,
-    Ruleset, SpecKind, StandardField, StringId, UserBuilder, compile, evaluate,
+    Ruleset, SpecKind, StandardField, StringId, UserBuilder, compile, decide, evaluate,
 };
 
 /// In a table of rows: the user does not have the attribute, or the condition not the member.
@@ -224,8 +224,31 @@ impl Project {
         evaluate(&self.0, kind, name, input)
     }
 
+    /// What one rule decides comes out the same where nothing but that is looked at.
+    pub(crate) fn decides_alike(
+        &self,
+        kind: SpecKind,
+        name: &str,
+        input: &Input<'_>,
+        evaluation: &Evaluation,
+    ) {
+        let spec = self.0.find(kind, name).filter(|&spec| self.0.is_plain(spec) && input.overrides.is_none());
+        let Some(spec) = spec else {
+            return;
+        };
+        let decision = decide(&self.0, spec, input);
+        assert_eq!(format!("{:?}", decision.evaluation(&self.0)), format!("{evaluation:?}"), "{name}");
+        assert!(self.0.constant(spec).is_none_or(|constant| constant == decision), "{name}");
+        assert!(decision.index(&self.0) < self.0.decision_count(), "{name}");
+        assert_eq!(decision.passes(), evaluation.passes, "{name}");
+        assert_eq!(Returned::One(decision.value()), evaluation.value, "{name}");
+        assert_eq!(decision.group(&self.0), evaluation.group, "{name}");
+    }
+
     pub(crate) fn check_with(&self, kind: SpecKind, name: &str, input: &Input<'_>) -> Outcome {
-        self.outcome(&self.evaluate(kind, name, input))
+        let evaluation = self.evaluate(kind, name, input);
+        self.decides_alike(kind, name, input, &evaluation);
+        self.outcome(&evaluation)
     }
 
     /// A check at [`NOW`], without global attributes and tier.

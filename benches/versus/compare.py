@@ -1,0 +1,167 @@
+"""Measures ours and the peers in one run: equal work, interleaved rounds.
+
+Each round times a loop of checks for every SDK in turn, so that whatever the machine does meanwhile meets all of them.
+The least time of a loop is what the work takes; the median shows how far that is from what one gets. The time of an
+empty loop is subtracted. CPU time is that of the whole process, threads of the SDKs included.
+
+In: nothing. Out: `results.md`, `results.json` and `results.svg` in a directory, and every bar as met or not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cases import CASES, USERS
+from peers import PEERS, Unavailable
+from plot import svg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OURS = "statsig-fastly"
+
+# Nanoseconds a check of ours may take, loop excluded: exposures off, exposures on.
+BARS = {
+    ("A", "reuse"): (90, 150),
+    ("B", "reuse"): (160, 220),
+    ("B", "fresh id"): (230, 450),
+    ("C", "reuse"): (250, 320),
+    ("C", "fresh attributes"): (600, 800),
+    ("D", "reuse"): (250, 320),
+    ("D", "fresh id"): (350, 550),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--loop", type=int, default=400, help="checks per round")
+    parser.add_argument("--out", type=Path, default=Path("target/versus"))
+    given = parser.parse_args()
+    results: list[dict[str, Any]] = []
+    for exposures in (False, True):
+        results += list(measured(exposures, given.rounds, given.loop))
+    given.out.mkdir(parents=True, exist_ok=True)
+    about = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    (given.out / "results.json").write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
+    text = markdown(results)
+    (given.out / "results.md").write_text(text)
+    (given.out / "results.svg").write_text(svg(results))
+    print(text)
+    for line in bars(results):
+        print(line)
+    return 0
+
+
+def measured(exposures: bool, rounds: int, loop: int) -> Iterator[dict[str, Any]]:
+    peers = {}
+    for name, make in PEERS.items():
+        try:
+            peers[name] = make(exposures)
+        except Unavailable as error:
+            print(f"{name} is not measured: {error}", file=sys.stderr)
+    ids = [f"user-{number:07d}" for number in range(loop)]
+    empty = compiled("pass", {})
+    loops = {
+        (case, how, name): compiled(peer.source(case, how), peer.scope)
+        for case in CASES
+        for how in USERS
+        for name, peer in peers.items()
+    }
+    times: dict[Any, list[tuple[int, int]]] = {key: [] for key in [*loops, None]}
+    for run in loops.values():
+        run(ids, range(min(loop, 50)))
+    gc.disable()
+    for _ in range(rounds):
+        times[None].append(timed(empty, ids))
+        for key, run in loops.items():
+            peers[key[2]].forget()
+            times[key].append(timed(run, ids))
+        gc.collect()
+    gc.enable()
+    for peer in peers.values():
+        peer.close()
+    floor = min(wall for wall, _ in times.pop(None))
+    for (case, how, name), spent in times.items():
+        walls = [(wall - floor) / loop for wall, _ in spent]
+        yield {
+            "case": case,
+            "user": how,
+            "exposures": exposures,
+            "sdk": name,
+            "version": peers[name].version,
+            "min_ns": round(min(walls), 1),
+            "median_ns": round(statistics.median(walls), 1),
+            "cpu_ns": round(statistics.median(cpu for _, cpu in spent) / loop, 1),
+            "notes": [note for note in peers[name].notes if note],
+        }
+
+
+def compiled(source: str, scope: dict[str, Any]) -> Any:
+    found = dict(scope)
+    names = ", ".join(f"{name}={name}" for name in scope)
+    exec(f"def run(ids, rounds{', ' if names else ''}{names}):\n for n in rounds:\n  {source}", found)  # noqa: S102
+    return found["run"]
+
+
+def timed(run: Any, ids: list[str]) -> tuple[int, int]:
+    rounds = range(len(ids))
+    cpu, wall = time.process_time_ns(), time.perf_counter_ns()
+    run(ids, rounds)
+    return time.perf_counter_ns() - wall, time.process_time_ns() - cpu
+
+
+def markdown(results: list[dict[str, Any]]) -> str:
+    sdks = list(dict.fromkeys(result["sdk"] for result in results))
+    versions = {result["sdk"]: result["version"] for result in results}
+    lines = ["Nanoseconds per check, least / median / CPU of the process.", ""]
+    for exposures in (False, True):
+        lines += [f"Exposures {'recorded' if exposures else 'off'}:", ""]
+        lines += ["| case | user | " + " | ".join(f"{sdk} {versions[sdk]}" for sdk in sdks) + " |"]
+        lines += ["|---|---|" + "---|" * len(sdks)]
+        for case in CASES:
+            for how in USERS:
+                cells = []
+                for sdk in sdks:
+                    [result] = [r for r in results if key(r) == (case, how, exposures, sdk)] or [None]
+                    cells.append(
+                        f"{result['min_ns']:,.0f} / {result['median_ns']:,.0f} / {result['cpu_ns']:,.0f}"
+                        if result
+                        else "-"
+                    )
+                lines.append(f"| {case} | {how} | " + " | ".join(cells) + " |")
+        lines.append("")
+    lines += [f"{letter}: {what}." for letter, what in CASES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def key(result: dict[str, Any]) -> tuple[str, str, bool, str]:
+    return result["case"], result["user"], result["exposures"], result["sdk"]
+
+
+def bars(results: list[dict[str, Any]]) -> Iterator[str]:
+    for (case, how), limits in BARS.items():
+        for exposures, limit in zip((False, True), limits, strict=True):
+            rows = {r["sdk"]: r["min_ns"] for r in results if key(r)[:3] == (case, how, exposures)}
+            mine = rows.pop(OURS)
+            best = min(rows, key=lambda sdk: rows[sdk], default=None)
+            ahead = f"; {rows[best] / mine:.1f} times ahead of {best}" if best else ""
+            verdict = "met" if mine <= limit else f"missed by {mine - limit:.0f} ns"
+            where = f"{case}, {how}, exposures {'on' if exposures else 'off'}"
+            yield f"{where}: {mine:.0f} ns, bar {limit}: {verdict}{ahead}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,334 @@
+"""The SDKs that are compared, each with the four cases in its own terms, offline.
+
+In: whether exposures are recorded. Out: for each case the source of a check, in which `n` is the number of the user, and
+what it refers to. Users come about in the ways `cases.USERS` names; equal work means: the same attributes, the
+same targeting, the same shares, one parameter read.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cases import NAMES, payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["PEERS", "Peer", "Unavailable"]
+
+FIELDS = "country='NZ', app_version='2.10.3', custom={'plan': 'pro', 'seats': 12}"
+
+
+class Unavailable(Exception):
+    """A package that is not installed."""
+
+
+@dataclass
+class Peer:
+    """One SDK, ready to be asked."""
+
+    version: str
+    scope: dict[str, Any]
+    # Source by how the user comes about.
+    users: dict[str, str]
+    # Source by case, with `{user}` where the user goes.
+    checks: dict[str, str]
+    close: Callable[[], object] = lambda: None
+    forget: Callable[[], object] = lambda: None
+    notes: list[str] = field(default_factory=list)
+
+    def source(self, case: str, how: str) -> str:
+        return self.checks[case].format(user=self.users[how])
+
+
+def imported(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise Unavailable(str(error)) from None
+
+
+def ours(exposures: bool) -> Peer:
+    import statsig_fastly
+    from statsig_fastly._native import Evaluator, EventLog
+
+    class Client(Evaluator):
+        """As `Statsig` is; its events are thrown away instead of sent, between the rounds."""
+
+    log = EventLog(batch_size=1_000_000, capacity=1_000_000, dedupe_ms=60_000, dedupe_keys=100_000)
+    client = Client("production", None, events=log if exposures else None)
+    client._load(payload(), "Bench")
+    names = {letter: repr(name) for letter, name in NAMES.items()}
+    checks = {letter: f"statsig.check_gate({{user}}, {names[letter]})" for letter in "ABC"}
+    checks["D"] = f"statsig.get_experiment({{user}}, {names['D']}).get('color', 'red')"
+    return Peer(
+        statsig_fastly.__version__,
+        {
+            "statsig": client,
+            "StatsigUser": statsig_fastly.StatsigUser,
+            "user": statsig_fastly.StatsigUser(
+                "user-0", country="NZ", app_version="2.10.3", custom={"plan": "pro", "seats": 12}
+            ),
+        },
+        {
+            "reuse": "user",
+            "fresh id": "StatsigUser(ids[n])",
+            "fresh attributes": f"StatsigUser(ids[n], {FIELDS})",
+        },
+        checks,
+        forget=log.clear,
+    )
+
+
+def statsig_core(exposures: bool) -> Peer:
+    core = imported("statsig_python_core")
+
+    class Store(core.DataStoreBase):  # type: ignore[misc, name-defined]
+        def initialize(self) -> None: ...
+        def shutdown(self) -> None: ...
+
+        def get(self, key: str) -> Any:
+            return core.DataStoreResponse(payload().decode(), json.loads(payload())["time"])
+
+        def set(self, key: str, value: str, time: int | None = None) -> None: ...
+
+        def support_polling_updates_for(self, key: str) -> bool:
+            return False
+
+    options = core.StatsigOptions()
+    options.data_store = Store()
+    options.disable_network = True
+    options.disable_all_logging = not exposures
+    options.disable_country_lookup = True
+    options.output_log_level = "none"
+    client = core.Statsig("secret-bench", options)
+    client.initialize().wait()
+    names = {letter: repr(name) for letter, name in NAMES.items()}
+    checks = {letter: f"statsig.check_gate({{user}}, {names[letter]})" for letter in "ABC"}
+    checks["D"] = f"statsig.get_experiment({{user}}, {names['D']}).get_string('color', 'red')"
+    return Peer(
+        importlib.metadata.version("statsig-python-core"),
+        {
+            "statsig": client,
+            "StatsigUser": core.StatsigUser,
+            "user": core.StatsigUser(
+                "user-0", country="NZ", app_version="2.10.3", custom={"plan": "pro", "seats": 12}
+            ),
+        },
+        {
+            "reuse": "user",
+            "fresh id": "StatsigUser(ids[n])",
+            "fresh attributes": f"StatsigUser(ids[n], {FIELDS})",
+        },
+        checks,
+        close=lambda: client.shutdown().wait(),
+    )
+
+
+def growthbook(exposures: bool) -> Peer:
+    module = imported("growthbook")
+    rollout = {"hashAttribute": "id", "force": True}
+    features = {
+        "case_everybody": {"defaultValue": False, "rules": [{"force": True}]},
+        "case_half": {"defaultValue": False, "rules": [{**rollout, "coverage": 0.5}]},
+        "case_targeted": {
+            "defaultValue": False,
+            "rules": [
+                {
+                    **rollout,
+                    "coverage": 0.2,
+                    "condition": {
+                        "country": {"$in": ["NZ", "AU", "GB"]},
+                        "version": {"$vgte": "2.4.0"},
+                        "plan": {"$in": ["pro", "enterprise"]},
+                    },
+                }
+            ],
+        },
+        "case_experiment": {
+            "defaultValue": "red",
+            "rules": [
+                {
+                    "key": "case_experiment",
+                    "hashAttribute": "id",
+                    "variations": ["grey", "blue", "green"],
+                    "weights": [0.334, 0.333, 0.333],
+                }
+            ],
+        },
+    }
+    recorded: list[Any] = []
+
+    def track(**exposure: Any) -> None:
+        recorded.append(exposure)
+
+    seen = {"trackingCallback": lambda *given, **more: recorded.append(given)} if exposures else {}
+
+    def make(attributes: dict[str, Any]) -> Any:
+        book = module.GrowthBook(
+            attributes=attributes, **({"on_experiment_viewed": seen["trackingCallback"]} if seen else {})
+        )
+        book._features = prepared
+        return book
+
+    first = module.GrowthBook(attributes={}, features=features)
+    prepared = first._features
+    attributes = "'country': 'NZ', 'version': '2.10.3', 'plan': 'pro', 'seats': 12"
+    checks = {letter: f"{{user}}.is_on({NAMES[letter]!r})" for letter in "ABC"}
+    checks["D"] = f"{{user}}.get_feature_value({NAMES['D']!r}, 'red')"
+    return Peer(
+        importlib.metadata.version("growthbook"),
+        {
+            "make": make,
+            "user": make({"id": "user-0", "country": "NZ", "version": "2.10.3", "plan": "pro", "seats": 12}),
+        },
+        {
+            "reuse": "user",
+            "fresh id": "make({'id': ids[n]})",
+            "fresh attributes": f"make({{'id': ids[n], {attributes}}})",
+        },
+        checks,
+        forget=recorded.clear,
+        notes=["gates have no exposures"],
+    )
+
+
+def launchdarkly(exposures: bool) -> Peer:
+    client_module = imported("ldclient")
+    test_data = imported("ldclient.integrations.test_data")
+    config = imported("ldclient.config")
+    data = test_data.TestData.data_source()
+    flag = data.flag
+    data.update(flag("case_everybody").variation_for_all(True))
+    builder = flag("case_half").variations(True, False).fallthrough_variation(0)
+    data.update(builder)
+    data.update(
+        flag("case_targeted").if_match("country", "NZ", "AU", "GB").and_match("plan", "pro", "enterprise")
+        .and_match("version", "2.10.3", "2.4.0").then_return(True)
+    )  # fmt: skip
+    data.update(flag("case_experiment").variations("grey", "blue", "green").fallthrough_variation(1))
+    # The builder of flags has no rollouts: they are put into what it made.
+    weights = {"case_half": [50_000, 50_000], "case_experiment": [33_400, 33_300, 33_300]}
+    for key, shares in weights.items():
+        made = data._current_flags[key]
+        variations = [{"variation": index, "weight": weight} for index, weight in enumerate(shares)]
+        made["fallthrough"] = {"rollout": {"variations": variations}}
+    rule = data._current_flags["case_targeted"]["rules"][0]
+    del rule["variation"]
+    rule["rollout"] = {"variations": [{"variation": 0, "weight": 20_000}, {"variation": 1, "weight": 80_000}]}
+    client = client_module.LDClient(
+        config.Config("sdk-key", update_processor_class=data, send_events=False, diagnostic_opt_out=True)
+    )
+    context = client_module.Context
+    attributes = ".set('country', 'NZ').set('version', '2.10.3').set('plan', 'pro').set('seats', 12).build()"
+    checks = {letter: f"client.variation({NAMES[letter]!r}, {{user}}, False)" for letter in "ABC"}
+    checks["D"] = f"client.variation({NAMES['D']!r}, {{user}}, 'red')"
+    scope = {"client": client, "Context": context}
+    scope["user"] = eval(f"Context.builder('user-0'){attributes}", dict(scope))
+    return Peer(
+        importlib.metadata.version("launchdarkly-server-sdk"),
+        scope,
+        {
+            "reuse": "user",
+            "fresh id": "Context.create(ids[n])",
+            "fresh attributes": f"Context.builder(ids[n]){attributes}",
+        },
+        checks,
+        close=client.close,
+        notes=["no events: its processor needs a network" if exposures else ""],
+    )
+
+
+def eppo(exposures: bool) -> Peer:
+    module = imported("eppo_client")
+    config = imported("eppo_client.config")
+    loggers = imported("eppo_client.assignment_logger")
+    recorded: list[Any] = []
+
+    class Logger(loggers.AssignmentLogger):  # type: ignore[misc, name-defined]
+        def log_assignment(self, assignment: Any) -> None:
+            if exposures:
+                recorded.append(assignment)
+
+    configuration = module.Configuration(flags_configuration=json.dumps(eppo_flags()).encode())
+    client = module.init(
+        config.Config(
+            api_key="key",
+            assignment_logger=Logger(),
+            initial_configuration=configuration,
+            poll_interval_seconds=None,
+        )
+    )
+    attributes = "{'country': 'NZ', 'version': '2.10.3', 'plan': 'pro', 'seats': 12}"
+    scope = {"client": client, "ATTRIBUTES": eval(attributes), "NONE": {}}
+    checks = {
+        letter: f"client.get_boolean_assignment({NAMES[letter]!r}, {{user}}, False)" for letter in "ABC"
+    }
+    checks["D"] = f"client.get_string_assignment({NAMES['D']!r}, {{user}}, 'red')"
+    return Peer(
+        importlib.metadata.version("eppo-server-sdk"),
+        scope,
+        {
+            "reuse": "'user-0', ATTRIBUTES",
+            "fresh id": "ids[n], NONE",
+            "fresh attributes": f"ids[n], {attributes}",
+        },
+        checks,
+        forget=recorded.clear,
+    )
+
+
+def eppo_flags() -> dict[str, Any]:
+    def split(variation: str, start: int, end: int, salt: str) -> dict[str, Any]:
+        ranges = [{"start": start, "end": end}]
+        return {"variationKey": variation, "shards": [{"salt": salt, "ranges": ranges}]}
+
+    def flag(
+        key: str, kind: str, variations: dict[str, Any], allocations: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        return {
+            "key": key,
+            "enabled": True,
+            "variationType": kind,
+            "variations": {name: {"key": name, "value": value} for name, value in variations.items()},
+            "allocations": [{"key": "only", "doLog": True, **allocation} for allocation in allocations],
+            "totalShards": 10_000,
+        }
+
+    on = {"on": True}
+    conditions = [
+        {"attribute": "country", "operator": "ONE_OF", "value": ["NZ", "AU", "GB"]},
+        {"attribute": "version", "operator": "GTE", "value": "2.4.0"},
+        {"attribute": "plan", "operator": "ONE_OF", "value": ["pro", "enterprise"]},
+    ]
+    colors = {"grey": "grey", "blue": "blue", "green": "green"}
+    thirds = [split("grey", 0, 3340, "d"), split("blue", 3340, 6670, "d"), split("green", 6670, 10_000, "d")]
+    flags = [
+        flag("case_everybody", "BOOLEAN", on, [{"splits": [{"variationKey": "on", "shards": []}]}]),
+        flag("case_half", "BOOLEAN", on, [{"splits": [split("on", 0, 5000, "b")]}]),
+        flag(
+            "case_targeted",
+            "BOOLEAN",
+            on,
+            [{"rules": [{"conditions": conditions}], "splits": [split("on", 0, 2000, "c")]}],
+        ),
+        flag("case_experiment", "STRING", colors, [{"splits": thirds}]),
+    ]
+    return {
+        "createdAt": "2025-01-01T00:00:00.000Z",
+        "format": "SERVER",
+        "environment": {"name": "production"},
+        "flags": {flag["key"]: flag for flag in flags},
+    }
+
+
+PEERS: dict[str, Callable[[bool], Peer]] = {
+    "statsig-fastly": ours,
+    "statsig-python-core": statsig_core,
+    "eppo-server-sdk": eppo,
+    "growthbook": growthbook,
+    "launchdarkly-server-sdk": launchdarkly,
+}

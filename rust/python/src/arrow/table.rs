@@ -1,0 +1,114 @@
+//! A table that an object hands over: its batches, with all their columns.
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyCapsuleMethods, PyTuple};
+use std::ffi::CStr;
+
+use super::columns::Column;
+use super::ffi::{ArrowArray, ArrowArrayStream, ArrowSchema, Owned};
+use crate::errors::wrong_type;
+
+/// Rows that lie together.
+pub(crate) struct Batch {
+    pub(crate) columns: Vec<(String, Column)>,
+    /// The first row in the columns.
+    pub(crate) first: usize,
+    pub(crate) rows: usize,
+    /// What the columns point into.
+    _array: OwnedArray,
+}
+
+/// All rows.
+pub(crate) struct Table {
+    pub(crate) batches: Vec<Batch>,
+}
+
+struct OwnedArray(#[allow(dead_code, reason = "it is kept until the columns are gone")] Owned<ArrowArray>);
+
+// SAFETY: arrays may be read and released in any thread.
+unsafe impl Send for OwnedArray {}
+// SAFETY: as above.
+unsafe impl Sync for OwnedArray {}
+
+impl Table {
+    pub(crate) fn read(argument: &str, table: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if table.hasattr("__arrow_c_stream__")? {
+            let capsule = table.call_method0("__arrow_c_stream__")?;
+            let pointer = pointer::<ArrowArrayStream>(&capsule, c"arrow_array_stream")?;
+            // SAFETY: a capsule of this name points to a stream.
+            return Self::read_stream(argument, unsafe { Owned::take(pointer) });
+        }
+        if table.hasattr("__arrow_c_array__")? {
+            let capsules = table.call_method0("__arrow_c_array__")?;
+            let capsules = capsules.cast::<PyTuple>()?;
+            let schema = pointer::<ArrowSchema>(&capsules.get_item(0)?, c"arrow_schema")?;
+            let array = pointer::<ArrowArray>(&capsules.get_item(1)?, c"arrow_array")?;
+            // SAFETY: capsules of these names point to a schema and an array.
+            let (schema, array) = unsafe { (Owned::take(schema), Owned::take(array)) };
+            return Ok(Self { batches: vec![batch(argument, &schema, array)?] });
+        }
+        let expected = "a table that has __arrow_c_stream__ (pyarrow, polars, duckdb and others)";
+        Err(wrong_type(argument, expected, table))
+    }
+
+    fn read_stream(argument: &str, mut stream: Owned<ArrowArrayStream>) -> PyResult<Self> {
+        let (Some(get_schema), Some(get_next)) = (stream.get().get_schema, stream.get().get_next) else {
+            return Err(PyValueError::new_err(format!("argument '{argument}': the stream was read before")));
+        };
+        let mut schema = Owned::<ArrowSchema>::empty();
+        // SAFETY: both are valid, and the stream says that this is how its schema is asked for.
+        let failed = unsafe { get_schema(stream.as_mut_ptr(), schema.as_mut_ptr()) };
+        check(argument, &mut stream, failed)?;
+        let mut batches = Vec::new();
+        loop {
+            let mut array = Owned::<ArrowArray>::empty();
+            // SAFETY: as above.
+            let failed = unsafe { get_next(stream.as_mut_ptr(), array.as_mut_ptr()) };
+            check(argument, &mut stream, failed)?;
+            if array.is_released() {
+                return Ok(Self { batches });
+            }
+            batches.push(batch(argument, &schema, array)?);
+        }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.batches.iter().map(|batch| batch.rows).sum()
+    }
+}
+
+fn batch(argument: &str, schema: &Owned<ArrowSchema>, array: Owned<ArrowArray>) -> PyResult<Batch> {
+    let rows = usize::try_from(array.get().length).unwrap_or_default();
+    // SAFETY: they come from one producer, and the columns are kept with the array. They need the schema no more.
+    let column = unsafe { Column::new(schema.get(), array.get()) };
+    let columns = column.and_then(|column| column.members().ok_or("expected columns by name".to_owned()));
+    match columns {
+        Ok((columns, first)) => Ok(Batch { columns, first, rows, _array: OwnedArray(array) }),
+        Err(error) => Err(PyValueError::new_err(format!("argument '{argument}': {error}"))),
+    }
+}
+
+fn pointer<T>(capsule: &Bound<'_, PyAny>, name: &CStr) -> PyResult<*mut T> {
+    Ok(capsule.cast::<PyCapsule>()?.pointer_checked(Some(name))?.as_ptr().cast())
+}
+
+fn check(argument: &str, stream: &mut Owned<ArrowArrayStream>, failed: i32) -> PyResult<()> {
+    if failed == 0 {
+        return Ok(());
+    }
+    let text = stream.get().get_last_error.map(|get| {
+        // SAFETY: the stream says that this is how its error is asked for.
+        let text = unsafe { get(stream.as_mut_ptr()) };
+        // SAFETY: null, or a text that ends with a zero.
+        if text.is_null() {
+            String::new()
+        } else {
+            unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+        }
+    });
+    let text = text.unwrap_or_default();
+    Err(PyRuntimeError::new_err(format!(
+        "argument '{argument}': reading it failed with error {failed}: {text}"
+    )))
+}
