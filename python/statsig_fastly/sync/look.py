@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Looker"]
 
-# A value that was refused twice, byte for byte, is what the store holds, and not downloaded at every look.
+# A value that was refused twice, byte for byte, is what the store holds, and is not always downloaded. But it
+# is in the 4th, the 8th, the 16th and so on, and in every so many: it may have been damaged on the way.
 _REFUSALS_BELIEVED = 2
-# But now and then it is, should it have been a cache on the way after all.
-_LOOKS_BELIEVED = 60
+_LOOKS_BELIEVED = 64
 
 # For how long another process is waited for that asks the store at this moment, and how long between.
 _OTHER_S = 5.0
@@ -50,6 +50,12 @@ class _Refused:
     @property
     def is_believed(self) -> bool:
         return self.version is not None and self.times >= _REFUSALS_BELIEVED
+
+    @property
+    def is_to_be_seen_again(self) -> bool:
+        """True if the next look is one of those that download it all the same."""
+        looks = self.times + 1
+        return looks % _LOOKS_BELIEVED == 0 or (looks & (looks - 1)) == 0
 
 
 class Looker:
@@ -178,7 +184,7 @@ class Looker:
 
     def _held_version(self) -> str | None:
         refused = self._refused
-        if refused is not None and refused.is_believed and refused.times % _LOOKS_BELIEVED != 0:
+        if refused is not None and refused.is_believed and not refused.is_to_be_seen_again:
             return refused.version
         return self._in_use.version
 
