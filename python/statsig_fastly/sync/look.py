@@ -40,10 +40,11 @@ _OTHER_AGAIN_S = 0.02
 
 @dataclass(slots=True)
 class _Refused:
-    """A value that was not used: which one, why, and in how many looks in a row."""
+    """A value that was not used: which one, what it came to, why, and in how many looks in a row."""
 
     version: str | None
     digest: bytes
+    outcome: Outcome
     error: str | None
     times: int = 1
 
@@ -159,14 +160,13 @@ class Looker:
         try:
             outcome = self._in_use.put(body, source=source, origin=repr(adapter), version=payload.version)
         except PayloadError as error:
-            self._refuse(payload, str(error))
+            self._refuse(payload, "refused", str(error))
             raise
-        if outcome == "older":
-            self._refuse(payload, None)
-        else:
-            self._refused = None
         if outcome in {"applied", "unchanged"}:
+            self._refused = None
             self._keep(payload, source)
+        else:
+            self._refuse(payload, outcome, None)
         return outcome
 
     def _still_there(self) -> Outcome:
@@ -176,7 +176,7 @@ class Looker:
             refused.times += 1
             if refused.error is not None:
                 raise PayloadError(refused.error)
-            return "older"
+            return refused.outcome
         if not self._in_use.is_there:
             raise AdapterError(f"{self._adapter.name} says that nothing is new, and there is nothing in use")
         self._refused = None
@@ -188,14 +188,14 @@ class Looker:
             return refused.version
         return self._in_use.version
 
-    def _refuse(self, payload: Payload, error: str | None) -> None:
+    def _refuse(self, payload: Payload, outcome: Outcome, error: str | None) -> None:
         from hashlib import sha256
 
         digest, refused = sha256(payload.body).digest(), self._refused
         if refused is not None and (refused.version, refused.digest) == (payload.version, digest):
             refused.times += 1
         else:
-            self._refused = _Refused(payload.version, digest, error)
+            self._refused = _Refused(payload.version, digest, outcome, error)
 
     def _keep(self, payload: Payload, source: str) -> None:
         from hashlib import sha256
