@@ -1,4 +1,4 @@
-"""`SyncPolicy.on_request` in the middlewares: the look comes after the response, which does not wait for it."""
+"""`SyncPolicy.on_request` in the middlewares: the look comes after the response, which has not waited."""
 
 from __future__ import annotations
 
