@@ -1,6 +1,6 @@
 """AWS Lambda: the process is frozen when the handler returns, so before that it sends its events.
 
-For the same reason nothing runs in the background: an invocation that finds the last look for updates 10 s old
+For the same reason nothing runs in the background: an invocation that finds the last look for updates too old
 makes the next one when it is done.
 """
 

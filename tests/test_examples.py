@@ -103,7 +103,7 @@ def test_web_applications_get_updates(
     pytest.importorskip(command[0])
     variables = {**variables, "STATSIG_INTERVAL_S": "0.1", "STATSIG_DIR": str(tmp_path / "statsig")}
     everybody = sample_project()
-    everybody["time"] += 1
+    everybody |= {"time": everybody["time"] + 1, "checksum": "another"}
     for rule in everybody["feature_gates"]["test_fastly"]["rules"]:
         rule["passPercentage"] = 100
     with serving(EXAMPLES, "", *command, **variables) as server:
