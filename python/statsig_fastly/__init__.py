@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
     from statsig_fastly.adapters.memory import MemoryAdapter
+    from statsig_fastly.adapters.statsig_cdn import StatsigCdnAdapter
     from statsig_fastly.events import EventStats, FlushResult
     from statsig_fastly.explain import CheckTrace, ConditionTrace, Explanation, RuleTrace
 
@@ -77,6 +78,7 @@ __all__ = [
     "SpecAdapter",
     "Stats",
     "Statsig",
+    "StatsigCdnAdapter",
     "StatsigFastlyError",
     "StatsigOptions",
     "StatsigUser",
@@ -97,6 +99,7 @@ _LATER = {
     "FlushResult": "statsig_fastly.events",
     "MemoryAdapter": "statsig_fastly.adapters.memory",
     "RuleTrace": "statsig_fastly.explain",
+    "StatsigCdnAdapter": "statsig_fastly.adapters.statsig_cdn",
 }
 
 if not TYPE_CHECKING:  # or a type checker would take any name for one that exists
