@@ -40,6 +40,7 @@ from statsig_fastly.persistent_storage import PersistentStorage, StickyValues, U
 if TYPE_CHECKING:
     from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
+    from statsig_fastly.adapters.file import FileAdapter
     from statsig_fastly.adapters.memory import MemoryAdapter
     from statsig_fastly.adapters.statsig_cdn import StatsigCdnAdapter
     from statsig_fastly.events import EventStats, FlushResult
@@ -64,6 +65,7 @@ __all__ = [
     "FastlyTomlAdapter",
     "FeatureGate",
     "FeatureGateEvaluationOptions",
+    "FileAdapter",
     "FlushResult",
     "InitializeDetails",
     "Layer",
@@ -96,6 +98,7 @@ _LATER = {
     "Explanation": "statsig_fastly.explain",
     "FastlyDataAdapter": "statsig_fastly.adapters.fastly_kv",
     "FastlyTomlAdapter": "statsig_fastly.adapters.fastly_toml",
+    "FileAdapter": "statsig_fastly.adapters.file",
     "FlushResult": "statsig_fastly.events",
     "MemoryAdapter": "statsig_fastly.adapters.memory",
     "RuleTrace": "statsig_fastly.explain",
