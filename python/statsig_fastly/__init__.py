@@ -38,6 +38,7 @@ from statsig_fastly.options import StatsigOptions
 from statsig_fastly.persistent_storage import PersistentStorage, StickyValues, UserPersistedValues
 
 if TYPE_CHECKING:
+    from statsig_fastly.adapters.data_store import DataStoreAdapter
     from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
     from statsig_fastly.adapters.file import FileAdapter
@@ -51,6 +52,7 @@ __all__ = [
     "CheckTrace",
     "Completion",
     "ConditionTrace",
+    "DataStoreAdapter",
     "DynamicConfig",
     "DynamicConfigEvaluationOptions",
     "EvaluationDetails",
@@ -94,6 +96,7 @@ __all__ = [
 _LATER = {
     "CheckTrace": "statsig_fastly.explain",
     "ConditionTrace": "statsig_fastly.explain",
+    "DataStoreAdapter": "statsig_fastly.adapters.data_store",
     "EventStats": "statsig_fastly.events",
     "Explanation": "statsig_fastly.explain",
     "FastlyDataAdapter": "statsig_fastly.adapters.fastly_kv",
