@@ -38,6 +38,7 @@ from statsig_fastly.options import StatsigOptions
 from statsig_fastly.persistent_storage import PersistentStorage, StickyValues, UserPersistedValues
 
 if TYPE_CHECKING:
+    from statsig_fastly.adapters.chain import ChainAdapter
     from statsig_fastly.adapters.data_store import DataStoreAdapter
     from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdapterError",
+    "ChainAdapter",
     "CheckTrace",
     "Completion",
     "ConditionTrace",
@@ -94,6 +96,7 @@ __all__ = [
 
 # Not every program uses these, so they are not imported with the package.
 _LATER = {
+    "ChainAdapter": "statsig_fastly.adapters.chain",
     "CheckTrace": "statsig_fastly.explain",
     "ConditionTrace": "statsig_fastly.explain",
     "DataStoreAdapter": "statsig_fastly.adapters.data_store",
