@@ -41,7 +41,7 @@ from statsig_fastly.sync import SyncDetails, SyncPolicy, SyncStats
 if TYPE_CHECKING:
     from statsig_fastly.adapters.chain import ChainAdapter
     from statsig_fastly.adapters.data_store import DataStoreAdapter
-    from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
+    from statsig_fastly.adapters.fastly import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
     from statsig_fastly.adapters.file import FileAdapter
     from statsig_fastly.adapters.memory import MemoryAdapter
@@ -105,7 +105,7 @@ _LATER = {
     "DataStoreAdapter": "statsig_fastly.adapters.data_store",
     "EventStats": "statsig_fastly.events",
     "Explanation": "statsig_fastly.explain",
-    "FastlyDataAdapter": "statsig_fastly.adapters.fastly_kv",
+    "FastlyDataAdapter": "statsig_fastly.adapters.fastly",
     "FastlyTomlAdapter": "statsig_fastly.adapters.fastly_toml",
     "FileAdapter": "statsig_fastly.adapters.file",
     "FlushResult": "statsig_fastly.events",
