@@ -19,6 +19,8 @@ from statsig_fastly._native import Evaluator
 from sync_parts import Parts, parts_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from statsig_fastly import Payload
 
 MANUAL, ON_REQUEST = SyncPolicy.manual(), SyncPolicy.on_request(10)
@@ -413,4 +415,69 @@ def test_parent_and_child_go_on_looking(policy: SyncPolicy) -> None:
         statsig.check_gate("u-1", "on")
     assert os.waitpid(child, 0)[1] == 0
     adapter.wait_for(before + 3)
+    statsig.shutdown().wait(PATIENCE)
+
+
+@needs_fork
+def test_a_child_whose_request_begins_while_the_parents_lock_is_held() -> None:
+    statsig, _ = on_request(payload(), None)
+    lock = statsig._sync.schedule._requests_lock
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            assert let_go.wait(PATIENCE)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(PATIENCE)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            statsig.request_began()
+            statsig.request_ended()
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    let_go.set()
+    thread.join(PATIENCE)
+    statsig.shutdown().wait(PATIENCE)
+
+
+def test_a_start_that_shutdown_overtakes_begins_nothing() -> None:
+    held_back = HeldBack(payload())
+    adapter = ScriptedAdapter(held_back)
+    statsig = Statsig(
+        "secret-key", StatsigOptions(data_adapter=adapter, sync_policy=SyncPolicy.background(0.001))
+    )
+    start = statsig.initialize()
+    assert held_back.asked.wait(PATIENCE)
+    statsig.shutdown().wait(PATIENCE)
+    held_back.let_go.set()
+    assert start.result(PATIENCE).init_success
+    assert statsig._sync.schedule.step() is None
+    assert len(adapter.held) == 1
+
+
+def test_a_callback_may_ask_for_a_look_of_its_own(tmp_path: Path) -> None:
+    outcomes: list[str] = []
+
+    def updated(_: SyncDetails) -> None:
+        if not outcomes:
+            outcomes.append("")
+            outcomes.append(statsig.sync().result(PATIENCE).outcome)
+
+    options = StatsigOptions(
+        data_adapter=ScriptedAdapter(payload(), None),
+        sync_policy=MANUAL,
+        last_known_good_dir=tmp_path,
+        shared_polling=True,
+        on_update=updated,
+    )
+    statsig = Statsig("secret-key", options)
+    assert statsig.initialize().result(PATIENCE).init_success
+    assert outcomes == ["", "unchanged"]
     statsig.shutdown().wait(PATIENCE)

@@ -130,6 +130,11 @@ class Looker:
     # Asking
 
     def _ask(self, report: bool) -> SyncDetails:
+        details = self._asked()
+        self._account.note(details, report=report)
+        return details
+
+    def _asked(self) -> SyncDetails:
         adapter = self._adapter
         error: StatsigFastlyError | None = None
         outcome: Outcome = "failed"
@@ -141,9 +146,7 @@ class Looker:
             error = caught
         except BaseException as caught:  # an adapter of the user's own may raise anything  # noqa: BLE001
             error = AdapterError(f"{adapter.name} raised {described(caught)}")
-        details = SyncDetails(outcome, self._in_use.config_time, error)
-        self._account.note(details, report=report)
-        return details
+        return SyncDetails(outcome, self._in_use.config_time, error)
 
     def _judge(self, payload: object) -> Outcome:
         adapter = self._adapter
@@ -219,12 +222,16 @@ class Looker:
             taken = self._take(state)
             if not forced and not state.is_due(self._wall()):
                 return self._leave(taken)
+            details = None
             with shared.turn() as is_mine:
                 if is_mine and (forced or shared.state() == state):
-                    self._account.failing = state.failures
-                    details = self._ask(report)
+                    details = self._asked()
                     shared.write(self._state_after(details, state))
-                    return details
+            if details is not None:
+                # Callbacks of the application's own do not have the turn.
+                self._account.failing = state.failures
+                self._account.note(details, report=report)
+                return details
             if is_mine:
                 continue  # another process was quicker, and is done
             if self._clock() >= end:
