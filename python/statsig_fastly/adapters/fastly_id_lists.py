@@ -15,6 +15,7 @@ from statsig_fastly.adapters.checks import check_count
 from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
 from statsig_fastly.adapters.id_list_items import IdListIndex, check_id_list_key, index_key, item_digest
 from statsig_fastly.errors import AdapterError
+from statsig_fastly.id_list_files import MAX_LIST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +90,7 @@ class FastlyIdListAdapter:
         read_timeout: float = 10.0,
         total_timeout: float = 30.0,
         max_value_bytes: int = 25_000_000,
-        max_list_bytes: int = 256 * 1024 * 1024,
+        max_list_bytes: int = MAX_LIST_BYTES,
         transport: Transport | urllib3.PoolManager | None = None,
     ) -> None:
         self._key = index_key(check_id_list_key(config_spec_key))

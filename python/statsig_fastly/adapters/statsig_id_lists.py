@@ -19,6 +19,7 @@ from statsig_fastly.adapters.checks import check_count, check_seconds
 from statsig_fastly.adapters.fastly_answers import one_line
 from statsig_fastly.adapters.id_list_requests import IdListRequests
 from statsig_fastly.errors import AdapterError, described
+from statsig_fastly.id_list_files import MAX_LIST_BYTES
 from statsig_fastly.transport import TransportError, as_transport
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class StatsigIdListAdapter:
         connect_timeout: float = 3.0,
         read_timeout: float = 10.0,
         total_timeout: float = 60.0,
-        max_list_bytes: int = 256 * 1024 * 1024,
+        max_list_bytes: int = MAX_LIST_BYTES,
         transport: Transport | urllib3.PoolManager | None = None,
         service_name: str | None = None,
     ) -> None:
