@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
-from statsig_fastly.adapters import Payload
 from statsig_fastly.adapters.checks import check_count
-from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
+from statsig_fastly.adapters.compression import decompressed
+from statsig_fastly.adapters.fastly_api import FastlyApi
+from statsig_fastly.adapters.fastly_kv import KvItems
+from statsig_fastly.adapters.fastly_store import KV, FastlyStore, ItemMissing, check_store
 from statsig_fastly.adapters.id_list_items import IdListIndex, check_id_list_key, index_key, item_digest
 from statsig_fastly.errors import AdapterError
 from statsig_fastly.id_list_files import MAX_LIST_BYTES
@@ -22,12 +24,10 @@ if TYPE_CHECKING:
 
     import urllib3
 
-    from statsig_fastly.adapters import IdListFile
-    from statsig_fastly.transport import Response, Transport
+    from statsig_fastly.adapters import IdListFile, Payload
+    from statsig_fastly.transport import Transport
 
 __all__ = ["FastlyIdListAdapter", "ItemReader"]
-
-_GZIP = b"\x1f\x8b"
 
 
 class ItemReader(Protocol):
@@ -95,18 +95,16 @@ class FastlyIdListAdapter:
     ) -> None:
         self._key = index_key(check_id_list_key(config_spec_key))
         self._limit = check_count("max_list_bytes", max_list_bytes)
-        # The one place that says what reads the store.
-        self._items: ItemReader = _KvItems(
-            store,
-            self._key,
+        limit = check_count("max_value_bytes", max_value_bytes)
+        asks = FastlyApi(
             token=token,
             api=api,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
             total_timeout=total_timeout,
-            max_value_bytes=max_value_bytes,
             transport=transport,
         )
+        self._items: ItemReader = _StoreItems(asks, check_store(store, KV), limit)
         self._place = f"KV store {store!r}"
         self._held: _Held | None = None
 
@@ -147,7 +145,7 @@ class FastlyIdListAdapter:
         if item_digest(value) != file.location.rpartition(".")[2]:
             what = "its value is not the one that its key has the digest of; ask again later"
             raise AdapterError(f"{asked}: {what}", status=200, retryable=True)
-        return _decompressed(value, min(file.size, self._limit), asked)[start:]
+        return decompressed(value, min(file.size, self._limit), asked, status=200)[start:]
 
     def close(self) -> None:
         """Closes the connections, unless the transport was passed in. Later requests open new ones."""
@@ -170,39 +168,35 @@ class _Held(NamedTuple):
     said: IdListIndex
 
 
-def _decompressed(value: bytes, limit: int, asked: str) -> bytes:
-    """The file of a list: the item itself, or what is in it if it is compressed."""
-    # The one place where items are decompressed.
-    if not value.startswith(_GZIP):
-        return value
-    import zlib
+class _StoreItems:
+    """Items of a KV Store, of any form."""
 
-    decoder = zlib.decompressobj(wbits=31)
-    try:
-        plain = decoder.decompress(value, limit + 1)
-    except zlib.error as damage:
-        problem = f"its value is damaged ({' '.join(str(damage).split())})"
-    else:
-        if decoder.eof and not decoder.unused_data and len(plain) <= limit:
-            return plain
-        problem = f"its value has more than {limit:,} bytes when it is decompressed, or is not whole"
-    raise AdapterError(f"{asked}: {problem}; publish the lists anew", status=200)
+    __slots__ = ("_api", "_items", "_store")
 
-
-class _KvItems(FastlyDataAdapter):
-    """Reads items of any form: the adapter for one item, turned to another key for each."""
-
-    __slots__ = ()
+    def __init__(self, api: FastlyApi, store: str, limit: int) -> None:
+        self._api = api
+        self._store = FastlyStore(api, KV, store)
+        self._items = KvItems(api, self._store, limit)
 
     def read(self, key: str, held_version: str | None) -> tuple[bytes, str | None] | None:
         """As `ItemReader` says."""
-        item = object.__new__(_KvItems)
-        for name in FastlyDataAdapter.__slots__:
-            setattr(item, name, getattr(self, name))
-        item._key = key
-        payload = item.fetch(held_version)
-        self._store_id, self._head_works = item._store_id, item._head_works
-        return None if payload is None else (payload.body, payload.version)
+        asked = f"reading key {key!r} of {self._store}"
+        store_id = self._store.id()
+        try:
+            item = self._items.read(store_id, key, held_version, asked)
+        except ItemMissing:
+            item = self._read_again(store_id, key, held_version, asked)
+        return None if item is None else (item.body, item.version)
 
-    def _payload(self, answer: Response) -> Payload:
-        return Payload(answer.body, answer.headers.get("generation") or None)
+    def close(self) -> None:
+        """Closes the connections."""
+        self._api.close()
+
+    def _read_again(self, store_id: str, key: str, held_version: str | None, asked: str) -> Payload | None:
+        """Reads an item that was not there: the store may be another one of its name by now."""
+        if self._store.is_gone(store_id, asked):
+            try:
+                return self._items.read(self._store.id(stale=store_id), key, held_version, asked)
+            except ItemMissing:
+                pass
+        raise AdapterError(f"{asked}: HTTP 404: the store has no such key", status=404)

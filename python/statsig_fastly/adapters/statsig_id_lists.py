@@ -197,7 +197,7 @@ class StatsigIdListAdapter:
 
     def _refusal(self, answer: Response, asked: str, hint: str) -> AdapterError:
         """The error for a status other than the expected ones."""
-        from statsig_fastly.events.requests import retry_after
+        from statsig_fastly.retry_after import retry_after
 
         status, key = answer.status, self._requests.sdk_key
         if status in range(300, 400):
