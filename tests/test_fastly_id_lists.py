@@ -227,16 +227,10 @@ def test_a_value_that_is_another_one_is_not_used(
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        (
-            gzip.compress(id_list_file("ab"))[:-4],
-            "has more than 20 bytes when it is decompressed, or is not whole",
-        ),
-        (
-            gzip.compress(id_list_file("abc")),
-            "has more than 20 bytes when it is decompressed, or is not whole",
-        ),
-        (gzip.compress(bytes(50_000_000)), "has more than 20 bytes when it is decompressed, or is not whole"),
-        (b"\x1f\x8b" + bytes(20), "its value is damaged (Error -3 while decompressing data: "),
+        (gzip.compress(id_list_file("ab"), mtime=0)[:-4], "value is not whole"),
+        (gzip.compress(id_list_file("abc"), mtime=0), "value has more than 20 bytes when it is decompressed"),
+        (gzip.compress(bytes(50_000_000), mtime=0), "value has more than 20 bytes when it is decompressed"),
+        (b"\x1f\x8b" + bytes(20), "value is damaged"),
     ],
 )
 def test_a_compressed_value_that_comes_to_something_else(

@@ -183,9 +183,12 @@ def _decompressed(value: bytes, limit: int, asked: str) -> bytes:
     except zlib.error as damage:
         problem = f"its value is damaged ({' '.join(str(damage).split())})"
     else:
-        if decoder.eof and not decoder.unused_data and len(plain) <= limit:
+        if len(plain) > limit:
+            problem = f"its value has more than {limit:,} bytes when it is decompressed"
+        elif decoder.eof and not decoder.unused_data:
             return plain
-        problem = f"its value has more than {limit:,} bytes when it is decompressed, or is not whole"
+        else:
+            problem = "its value is not whole, or something follows it"
     raise AdapterError(f"{asked}: {problem}; publish the lists anew", status=200)
 
 
