@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api_client import StandingClock
+from logged import troubles
 from reference_id_lists import id_list_file
 from scripted_adapter import PATIENCE, ScriptedAdapter
 from small_project import payload, project
@@ -145,7 +146,7 @@ def test_lists_that_cannot_be_had_are_said_once_and_stay_as_they_were(
         lists.file = id_list_file(["ben"])
         statsig.sync().result(PATIENCE)
         assert passing(statsig) == ["ben"]
-    assert [record.getMessage() for record in caplog.records] == [
+    assert [text for _, text in troubles(caplog)] == [
         "ID lists could not be synced: no lists today",
         "ID lists can be synced again",
     ]

@@ -36,6 +36,7 @@ TIMES = st.floats(0, 4e9)
     st.builds(
         SharedState,
         failures=st.integers(0, 2**32 - 1),
+        begun_at=TIMES,
         asked_at=TIMES,
         due_at=TIMES,
         confirmed_at=TIMES,
@@ -56,7 +57,7 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, state
 def test_what_is_damaged_counts_as_nothing(tmp_path: Path) -> None:
     shared = SharedPolling(tmp_path, "name")
     shared.write(SharedState(due_at=2e9))
-    path = tmp_path / "name.poll"
+    path = tmp_path / "name-1.poll"
     whole = path.read_bytes()
     for at in range(0, len(whole), 5):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
@@ -72,7 +73,7 @@ def test_when_it_is_due(asked_at: float, due_at: float, now: float) -> None:
 def test_half_written_states_are_never_read(tmp_path: Path) -> None:
     shared = SharedPolling(tmp_path, "name")
     states = [
-        SharedState(number, number * 1.5, number * 2.5, number * 3.5, bytes([number % 255 + 1]) * 32)
+        SharedState(number, number * 1.5, number * 2.5, number * 3.5, 0.0, bytes([number % 255 + 1]) * 32)
         for number in range(1, 300)
     ]
     known = {SharedState(), *states}

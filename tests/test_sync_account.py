@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from logged import troubles
 from scripted_adapter import PATIENCE, HeldBack, ScriptedAdapter
 from small_project import TIME, payload
 from statsig_fastly import (
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DOWN = AdapterError("the store is on fire", status=503)
-
-
-def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
-    found = [(record.levelno, record.getMessage()) for record in caplog.records]
-    caplog.clear()
-    return found
 
 
 # Numbers
@@ -122,7 +117,7 @@ def test_a_callback_that_fails_changes_nothing(caplog: pytest.LogCaptureFixture)
 
     parts = parts_of(ScriptedAdapter(payload()), on_update=fails)
     assert parts.looker.look().outcome == "applied"
-    assert lines(caplog) == [(logging.WARNING, "on_update failed")]
+    assert troubles(caplog) == [(logging.WARNING, "on_update failed")]
 
 
 @pytest.mark.parametrize("name", ["on_update", "on_stale"])
@@ -146,7 +141,7 @@ def test_it_becomes_stale_once_and_recovers(caplog: pytest.LogCaptureFixture) ->
         parts.looker.look()
     assert [stats.is_stale for stats in told] == [True]
     assert told[0].unconfirmed == pytest.approx(75)
-    assert lines(caplog) == [
+    assert troubles(caplog) == [
         (logging.WARNING, "Statsig could not be synced: the store is on fire"),
         (
             logging.WARNING,
@@ -156,7 +151,7 @@ def test_it_becomes_stale_once_and_recovers(caplog: pytest.LogCaptureFixture) ->
     assert parts.account.stats().is_stale
     parts.looker.look()
     assert not parts.account.stats().is_stale
-    assert (logging.INFO, "the ruleset is no longer stale") in lines(caplog)
+    assert (logging.INFO, "the ruleset is no longer stale") in troubles(caplog)
     parts.pass_by(61)
     parts.looker.look()
     assert len(told) == 2
@@ -215,7 +210,7 @@ def test_each_cause_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     parts = parts_of(ScriptedAdapter(payload(), DOWN, DOWN, other, other, DOWN, None, None, DOWN))
     for _ in range(9):
         parts.looker.look()
-    assert [text.removeprefix("Statsig could not be synced: ") for _, text in lines(caplog)] == [
+    assert [text.removeprefix("Statsig could not be synced: ") for _, text in troubles(caplog)] == [
         "the store is on fire",
         "wrong token",
         "the store is on fire",
@@ -231,7 +226,7 @@ def test_an_older_copy_is_said_once_until_something_newer_comes(caplog: pytest.L
     for _ in range(8):
         parts.looker.look()
     said = "Statsig is not synced with Scripted: it has an older payload than the one in use, which stays"
-    assert lines(caplog) == [(logging.INFO, said)] * 2
+    assert troubles(caplog) == [(logging.INFO, said)] * 2
 
 
 def test_a_start_says_everything_that_was_tried(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -243,7 +238,7 @@ def test_a_start_says_everything_that_was_tried(tmp_path: Path, caplog: pytest.L
     )
     with Statsig("secret-key", options):
         pass
-    ((level, text),) = lines(caplog)
+    ((level, text),) = troubles(caplog)
     assert level == logging.WARNING
     assert text.startswith("Statsig started with nothing loaded: the store is on fire; no last known good ")
     assert "; bootstrap: the payload is not valid JSON" in text
@@ -263,4 +258,4 @@ def test_a_late_answer_is_reported_and_a_late_payload_is_used(caplog: pytest.Log
         held_back.let_go.set()
         assert updated.wait(PATIENCE)
         assert statsig.stats().sync.source == "Adapter(Scripted)"
-    assert len(lines(caplog)) == 1
+    assert len(troubles(caplog)) == 1
