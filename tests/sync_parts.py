@@ -34,6 +34,7 @@ class Parts:
     account: Account
     looker: Looks
     schedule: Schedule
+    kept: LastKnownGood | None
     clock: StandingClock
     wall: StandingClock
 
@@ -77,4 +78,4 @@ def parts_of(
         polling = SharedPolling(directory, "test")
         looker = SharedLooker(alone, polling, kept, in_use, account, pause=pause, clock=clock, wall=wall)
     schedule = Schedule(policy, looker, account, evaluator, pause=pause, clock=clock, chance=chance)
-    return Parts(evaluator, in_use, account, looker, schedule, clock, wall)
+    return Parts(evaluator, in_use, account, looker, schedule, kept, clock, wall)
