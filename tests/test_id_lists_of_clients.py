@@ -197,8 +197,8 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"id_list_adapter": ScriptedAdapter(payload())}, TypeError, "'id_list_adapter'.*got ScriptedAdapter"),
     ({"enable_id_lists": "yes"}, TypeError, "'enable_id_lists': expected bool, got str"),
     ({"id_lists_sync_interval_ms": 0}, ValueError, "'id_lists_sync_interval_ms': expected at least 1 ms"),
-    ({"id_lists_url": "ftp://here"}, ValueError, "id_lists_url"),
-    ({"download_id_list_file_api": 5}, TypeError, "download_id_list_file_api"),
+    ({"id_lists_url": "ftp://here"}, ValueError, "argument 'id_lists_url': expected"),
+    ({"download_id_list_file_api": 5}, TypeError, "argument 'download_id_list_file_api': expected"),
 ]
 
 

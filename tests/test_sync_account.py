@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -118,6 +120,43 @@ def test_a_callback_that_fails_changes_nothing(caplog: pytest.LogCaptureFixture)
     parts = parts_of(ScriptedAdapter(payload()), on_update=fails)
     assert parts.looker.look().outcome == "applied"
     assert troubles(caplog) == [(logging.WARNING, "on_update failed")]
+
+
+def test_a_callback_that_ends_the_program_does_not_end_the_looks(caplog: pytest.LogCaptureFixture) -> None:
+    def ends(_: object) -> None:
+        sys.exit(3)
+
+    parts = parts_of(ScriptedAdapter(payload(), payload(TIME + 1)), on_update=ends)
+    assert [parts.looker.look().outcome for _ in range(2)] == ["applied", "applied"]
+    assert troubles(caplog) == [(logging.WARNING, "on_update failed")] * 2
+
+
+def test_a_cause_with_a_number_that_counts_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    errors = [AdapterError(f"busy; Retry-After: {number * 1.5} s") for number in range(20)]
+    parts = parts_of(ScriptedAdapter(payload(), *errors))
+    for _ in range(20):
+        parts.looker.look()
+    assert troubles(caplog) == [(logging.WARNING, "Statsig could not be synced: busy; Retry-After: 0.0 s")]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_the_numbers_of_a_child_are_its_own() -> None:
+    told: list[SyncStats] = []
+    parts = parts_of(ScriptedAdapter(payload(), DOWN), stale_after=60, on_stale=told.append)
+    parts.looker.look()
+    parts.looker.look()
+    parts.pass_by(1000)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            stats = parts.account.stats()
+            parts.account.check_stale()
+            status = 0 if (stats.looks, stats.failing, stats.is_stale, told) == (0, 0, False, []) else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert parts.account.stats().looks == 2
 
 
 @pytest.mark.parametrize("name", ["on_update", "on_stale"])

@@ -24,7 +24,7 @@ __all__ = ["Account", "cause_of"]
 
 _log = logging.getLogger("statsig_fastly")
 
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
 _CAUSES_SAID = 100  # of troubles that are said once
 
 _NOT_USED = {
