@@ -36,7 +36,11 @@ class Payload:
 
 @runtime_checkable
 class SpecAdapter(Protocol):
-    """What `StatsigOptions.data_adapter` takes. Any object with these three members will do."""
+    """What `StatsigOptions.data_adapter` takes. Any object with these three members will do.
+
+    A fourth, `identity`, is optional: a text that tells this source from others and holds no secret. It tells
+    copies in `StatsigOptions.last_known_good_dir` apart; without it, `name` does.
+    """
 
     @property
     def name(self) -> str:
@@ -63,8 +67,8 @@ class SpecAdapter(Protocol):
 class IdListFile:
     """One ID list, as the index of all lists describes it.
 
-    Lines are added to the end of its file. Another file takes its place where `file_id` is another one or
-    `created_ms` is higher.
+    Lines are added to the end of its file. Another file takes its place where `file_id` is another one and
+    `created_ms` is not lower.
 
     Attributes:
         name: What conditions call the list.
@@ -96,6 +100,8 @@ class IdListAdapter(Protocol):
 
     def fetch_id_list(self, file: IdListFile, start: int) -> bytes:
         """Reads the lines of a list from byte `start` of its file on.
+
+        What is not there yet may be missing at the end, and what was added since may be there.
 
         Raises:
             AdapterError: They could not be read; the message says why and what to do.
