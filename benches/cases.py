@@ -1,7 +1,7 @@
 """The cases that are measured: four specs within the sample project, and the users they are asked about.
 
-In: a number of a user. Out: the payload, the users, and for each case a check as Python source, so that whoever
-measures can put it into a loop of its own without a call around it.
+In: the number of a user. Out: the payload, the users, and how users come about as Python source, so that
+whoever measures can put a check into a loop of its own without a call around it.
 """
 
 from __future__ import annotations

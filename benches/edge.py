@@ -1,7 +1,7 @@
-"""What a check takes where there is no fast processor: latency with a reload every 100 ms, and rates of batches.
+"""Percentiles of single checks under a reload every 100 ms, and rates of batches.
 
-In: how many checks. Out: the 50th, 99th and 99.9th percentile of single checks, time of the timer subtracted; gate
-evaluations per second and core of a batch, and how that grows with threads.
+In: how many checks. Out: the 50th, 99th and 99.9th percentile, time of the timer subtracted; gate evaluations
+per second and core of a batch, and how that grows with threads.
 """
 
 from __future__ import annotations

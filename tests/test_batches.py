@@ -39,7 +39,7 @@ def duckdb_relation(rows: list[dict[str, Any]]) -> object:
 
 TABLES: dict[str, Callable[[list[dict[str, Any]]], object]] = {
     "pyarrow table": pa.Table.from_pylist,
-    "pyarrow batch": lambda rows: pa.RecordBatch.from_pylist(rows),
+    "pyarrow batch": pa.RecordBatch.from_pylist,
     "in small batches": lambda rows: pa.Table.from_batches(
         [pa.RecordBatch.from_pylist([row], schema=pa.Table.from_pylist(rows).schema) for row in rows]
     ),
@@ -139,14 +139,15 @@ KINDS = [
     (pa.int8(), -3), (pa.int16(), -300), (pa.int32(), 70_000), (pa.int64(), -(2**62)), (pa.uint8(), 200),
     (pa.uint16(), 60_000), (pa.uint32(), 2**31), (pa.uint64(), 2**64 - 1), (pa.float32(), 1.5),
     (pa.float64(), 0.1), (pa.string(), "text"), (pa.large_string(), "text"), (pa.string_view(), "t"),
-    (pa.string_view(), "more than twelve bytes"), (pa.dictionary(pa.int8(), pa.string()), "text"), (pa.bool_(), True),
+    (pa.string_view(), "more than twelve bytes"), (pa.dictionary(pa.int8(), pa.string()), "text"),
+    (pa.bool_(), True),
     (pa.null(), None), (pa.list_(pa.int64()), [1, 2]), (pa.large_list(pa.string()), ["a"]),
     (pa.struct([("a", pa.int64())]), {"a": 1}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "value"), KINDS, ids=str)
-def test_every_type_of_column(kind: Any, value: Any) -> None:
+def test_every_type_of_column(kind: Any, value: Any) -> None:  # noqa: ANN401 - of any type
     specs = project(TIME)
     operator = "array_contains_any" if isinstance(value, list) else "any"
     target = value if isinstance(value, list) else [value]
@@ -243,7 +244,7 @@ def test_a_result_outlives_what_made_it_and_can_be_read_twice() -> None:
 @pytest.mark.parametrize(
     "user", ["user-7", {"userID": "user-7", "country": "NZ"}, StatsigUser("user-7", country="NZ")]
 )
-def test_many_gates_of_one_user(user: Any) -> None:
+def test_many_gates_of_one_user(user: StatsigUser | str | dict[str, Any]) -> None:
     checks = evaluator()
     assert checks.check_gates(user, GATES) == {name: checks.check_gate(user, name) for name in GATES}
     assert checks.check_gates(user, iter(["none"])) == {"none": False}

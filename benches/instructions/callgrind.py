@@ -1,7 +1,7 @@
 """What callgrind writes, as numbers of instructions.
 
-In: an output file. Out: `Profile`: the total, and for each function how much it took itself, how much with all it
-called, and how often it was called.
+In: an output file. Out: `Profile`: the total, and for each function how much it took itself, how much with
+all it called, and how often it was called.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Counts the instructions of every case, and compares them with the budgets.
 
-Wall-clock time changes with whatever else a machine does; the number of instructions does not. So this is what is
-checked before every merge. callgrind has no SHA instructions: the hash is software there, counted apart and not
-part of a budget.
+Wall-clock time changes with whatever else a machine does; the number of instructions does not. So this is
+what is checked before every merge. callgrind has no SHA instructions: the hash is software there, counted
+apart and not part of a budget.
 
-In: `budgets.json` beside this file. Out: a table; exit status 1 if a count is off its budget by more than 3 %.
-`--record` writes the budgets anew, `--profile NAME` shows which functions take it. Budgets hold for one machine
-architecture, compiler and Python version; elsewhere the table is shown and nothing is compared.
+In: `budgets.json` beside this file. Out: a table; exit status 1 if a count is off its budget by more than
+3 %. `--record` writes the budgets anew, `--profile NAME` shows which functions take it. Budgets hold for one
+machine architecture, compiler and Python version; elsewhere the table is shown and nothing is compared.
 """
 
 from __future__ import annotations
@@ -114,8 +114,10 @@ def python_counts(
 def engine_counts(directory: Path) -> dict[str, Count]:
     """Every case is a function of the bench, whose name is that of the case after `case_`."""
     built = subprocess.run(
-        ["cargo", "bench", "--locked", "--quiet", "-p", "statsig-engine", "--bench", "instructions"]
-        + ["--no-run", "--message-format=json"],
+        [
+            *("cargo", "bench", "--locked", "--quiet", "-p", "statsig-engine", "--bench", "instructions"),
+            *("--no-run", "--message-format=json"),
+        ],
         cwd=ROOT,
         check=True,
         stdout=subprocess.PIPE,
@@ -140,8 +142,10 @@ def under_callgrind(directory: Path, command: list[str], **environment: str) -> 
     places = [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     variables = {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(places), **environment}
     subprocess.run(
-        ["valgrind", "--quiet", "--tool=callgrind", "--dump-line=no"]
-        + [f"--callgrind-out-file={directory}/out.%p", *command],
+        [
+            *("valgrind", "--quiet", "--tool=callgrind", "--dump-line=no"),
+            *(f"--callgrind-out-file={directory}/out.%p", *command),
+        ],
         env={**os.environ, **variables},
         check=True,
     )

@@ -1,8 +1,8 @@
-"""What is counted at the Python boundary: each call in a loop, in two child processes with unequal rounds.
+"""What is counted at the Python boundary: each call in a loop, in two children with unequal rounds.
 
-Run by `count.py` under callgrind, in one process: interpreter and project are loaded once, and every loop runs
-in forks of that. In: the file of a payload, the file that is to say which child ran what, and optionally the only
-loops that are run, by a part of their names. Out: that file.
+Run by `count.py` under callgrind, in one process: interpreter and project are loaded once, and every loop
+runs in forks of that. In: the file of a payload, the file that is to say which child ran what, and optionally
+the only loops that are run, by a part of their names. Out: that file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from cases import NAMES, USERS, user_fields
-
 from statsig_fastly import StatsigUser
 from statsig_fastly._native import Evaluator, EventLog
 
@@ -60,7 +59,7 @@ def loops() -> dict[str, tuple[str, bool, str]]:
 def compiled(source: str) -> Any:
     scope: dict[str, Any] = {"StatsigUser": StatsigUser}
     exec("from operator import is_", scope)
-    exec(f"def run(statsig, user, ids, name, rounds):\n for n in rounds:\n  {source}", scope)  # noqa: S102
+    exec(f"def run(statsig, user, ids, name, rounds):\n for n in rounds:\n  {source}", scope)
     return scope["run"]
 
 

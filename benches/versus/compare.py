@@ -1,8 +1,8 @@
 """Measures ours and the peers in one run: equal work, interleaved rounds.
 
-Each round times a loop of checks for every SDK in turn, so that whatever the machine does meanwhile meets all of them.
-The least time of a loop is what the work takes; the median shows how far that is from what one gets. The time of an
-empty loop is subtracted. CPU time is that of the whole process, threads of the SDKs included.
+Each round times a loop of checks for every SDK in turn, so that whatever the machine does meanwhile meets all
+of them. The least time of a loop is what the work takes; the median shows how far that is from what one gets.
+The time of an empty loop is subtracted. CPU time is that of the whole process, threads of the SDKs included.
 
 In: nothing. Out: `results.md`, `results.json` and `results.svg` in a directory, and every bar as met or not.
 """
@@ -16,11 +16,12 @@ import platform
 import statistics
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cases import CASES, USERS
-from peers import PEERS, Unavailable
+from peers import PEERS, UnavailableError
 from plot import svg
 
 if TYPE_CHECKING:
@@ -67,11 +68,9 @@ def main() -> int:
 
 def measured(exposures: bool, rounds: int, loop: int) -> Iterator[dict[str, Any]]:
     peers = {}
-    for name, make in PEERS.items():
-        try:
-            peers[name] = make(exposures)
-        except Unavailable as error:
-            print(f"{name} is not measured: {error}", file=sys.stderr)
+    for name in PEERS:
+        with reported(name):
+            peers[name] = PEERS[name](exposures)
     ids = [f"user-{number:07d}" for number in range(loop)]
     empty = compiled("pass", {})
     loops = {
@@ -109,10 +108,18 @@ def measured(exposures: bool, rounds: int, loop: int) -> Iterator[dict[str, Any]
         }
 
 
+@contextmanager
+def reported(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UnavailableError as error:
+        print(f"{name} is not measured: {error}", file=sys.stderr)
+
+
 def compiled(source: str, scope: dict[str, Any]) -> Any:
     found = dict(scope)
     names = ", ".join(f"{name}={name}" for name in scope)
-    exec(f"def run(ids, rounds{', ' if names else ''}{names}):\n for n in rounds:\n  {source}", found)  # noqa: S102
+    exec(f"def run(ids, rounds{', ' if names else ''}{names}):\n for n in rounds:\n  {source}", found)
     return found["run"]
 
 

@@ -1,8 +1,8 @@
 """The SDKs that are compared, each with the four cases in its own terms, offline.
 
-In: whether exposures are recorded. Out: for each case the source of a check, in which `n` is the number of the user, and
-what it refers to. Users come about in the ways `cases.USERS` names; equal work means: the same attributes, the
-same targeting, the same shares, one parameter read.
+In: whether exposures are recorded. Out: for each case the source of a check, in which `n` is the number of
+the user, and what it refers to. Users come about in the ways `cases.USERS` names; equal work means: the same
+attributes, the same targeting, the same shares, one parameter read.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from cases import NAMES, payload
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PEERS", "Peer", "Unavailable"]
+__all__ = ["PEERS", "Peer", "UnavailableError"]
 
 FIELDS = "country='NZ', app_version='2.10.3', custom={'plan': 'pro', 'seats': 12}"
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """A package that is not installed."""
 
 
@@ -48,7 +48,7 @@ def imported(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise Unavailable(str(error)) from None
+        raise UnavailableError(str(error)) from None
 
 
 def ours(exposures: bool) -> Peer:
@@ -58,7 +58,7 @@ def ours(exposures: bool) -> Peer:
     class Client(Evaluator):
         """As `Statsig` is; its events are thrown away instead of sent, between the rounds."""
 
-    log = EventLog(batch_size=1_000_000, capacity=1_000_000, dedupe_ms=60_000, dedupe_keys=100_000)
+    log = EventLog(batch_size=2000, capacity=20_000, dedupe_ms=60_000, dedupe_keys=100_000)
     client = Client("production", None, events=log if exposures else None)
     client._load(payload(), "Bench")
     names = {letter: repr(name) for letter, name in NAMES.items()}
@@ -90,12 +90,12 @@ def statsig_core(exposures: bool) -> Peer:
         def initialize(self) -> None: ...
         def shutdown(self) -> None: ...
 
-        def get(self, key: str) -> Any:
+        def get(self, _key: str) -> Any:
             return core.DataStoreResponse(payload().decode(), json.loads(payload())["time"])
 
         def set(self, key: str, value: str, time: int | None = None) -> None: ...
 
-        def support_polling_updates_for(self, key: str) -> bool:
+        def support_polling_updates_for(self, _key: str) -> bool:
             return False
 
     options = core.StatsigOptions()
@@ -162,15 +162,13 @@ def growthbook(exposures: bool) -> Peer:
     }
     recorded: list[Any] = []
 
-    def track(**exposure: Any) -> None:
-        recorded.append(exposure)
+    def track(*exposure: Any, **more: Any) -> None:
+        recorded.append((exposure, more))
 
-    seen = {"trackingCallback": lambda *given, **more: recorded.append(given)} if exposures else {}
+    callback = {"on_experiment_viewed": track} if exposures else {}
 
     def make(attributes: dict[str, Any]) -> Any:
-        book = module.GrowthBook(
-            attributes=attributes, **({"on_experiment_viewed": seen["trackingCallback"]} if seen else {})
-        )
+        book = module.GrowthBook(attributes=attributes, **callback)
         book._features = prepared
         return book
 
@@ -227,7 +225,8 @@ def launchdarkly(exposures: bool) -> Peer:
     checks = {letter: f"client.variation({NAMES[letter]!r}, {{user}}, False)" for letter in "ABC"}
     checks["D"] = f"client.variation({NAMES['D']!r}, {{user}}, 'red')"
     scope = {"client": client, "Context": context}
-    scope["user"] = eval(f"Context.builder('user-0'){attributes}", dict(scope))
+    builder = context.builder("user-0").set("country", "NZ").set("version", "2.10.3")
+    scope["user"] = builder.set("plan", "pro").set("seats", 12).build()
     return Peer(
         importlib.metadata.version("launchdarkly-server-sdk"),
         scope,
@@ -263,7 +262,11 @@ def eppo(exposures: bool) -> Peer:
         )
     )
     attributes = "{'country': 'NZ', 'version': '2.10.3', 'plan': 'pro', 'seats': 12}"
-    scope = {"client": client, "ATTRIBUTES": eval(attributes), "NONE": {}}
+    scope = {
+        "client": client,
+        "ATTRIBUTES": {"country": "NZ", "version": "2.10.3", "plan": "pro", "seats": 12},
+        "NONE": {},
+    }
     checks = {
         letter: f"client.get_boolean_assignment({NAMES[letter]!r}, {{user}}, False)" for letter in "ABC"
     }

@@ -36,9 +36,8 @@ def svg(results: list[dict[str, Any]]) -> str:
         for index, sdk in enumerate(sdks):
             if (time := found.get((case, how, sdk))) is not None:
                 length = max(2.0, math.log10(time / 10) * scale)
-                parts.append(
-                    f'<rect x="{LEFT}" y="{y}" width="{length:.1f}" height="{BAR - 2}" fill="{COLORS[index % 5]}"/>'
-                )
+                place = f'x="{LEFT}" y="{y}" width="{length:.1f}" height="{BAR - 2}"'
+                parts.append(f'<rect {place} fill="{COLORS[index % len(COLORS)]}"/>')
                 parts.append(text(LEFT + length + 5, y + BAR - 4, f"{time:,.0f} ns  {sdk}"))
             y += BAR
         y += GAP

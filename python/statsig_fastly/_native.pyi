@@ -142,10 +142,10 @@ class StatsigUser:
 class EvaluatedBatch:
     """What gates and experiments come to for many users: a table for anything that takes Arrow.
 
-    `polars.DataFrame(batch)`, `pyarrow.table(batch)` and a query of duckdb all read it without a copy. It has a column
-    for each name, in the order asked for, gates first. Of a gate that is a struct of `value` (bool) and
-    `rule_id`; of an experiment a struct of `value` (its parameters as JSON), `rule_id` and `group`. Texts are
-    dictionary-encoded.
+    `polars.DataFrame(batch)`, `pyarrow.table(batch)` and a query of duckdb all read it without a copy. It has
+    a column for each name, in the order asked for, gates first. Of a gate that is a struct of `value` (bool)
+    and `rule_id`; of an experiment a struct of `value` (its parameters as JSON), `rule_id` and `group`. Texts
+    are dictionary-encoded.
     """
 
     def __len__(self) -> int: ...
@@ -557,8 +557,8 @@ class Evaluator:
     def evaluate_all(self, user: _User) -> _Everything:
         """What the user gets of everything in the project, by kind and name. Nothing of it is logged.
 
-        Gates are without segments and holdouts; experiments are with autotunes. Results are those of the single
-        checks, but for sticky values, which are not looked at. Empty while nothing is loaded.
+        Gates are without segments and holdouts; experiments are with autotunes. Results are those of the
+        single checks, but for sticky values, which are not looked at. Empty while nothing is loaded.
         """
 
     def evaluate_batch(
@@ -571,14 +571,15 @@ class Evaluator:
     ) -> EvaluatedBatch:
         """What the users in the rows of a table get: the same as by single checks, without sticky values.
 
-        It takes no turns with other Python threads while it evaluates, and shares the rows out among threads of
-        its own. Nothing is logged.
+        It does not hold the GIL while it evaluates, and shares the rows out among threads of its own. Nothing
+        is logged.
 
         Args:
-            table: Anything with `__arrow_c_stream__` or `__arrow_c_array__`: a table or data frame of pyarrow, polars,
-                duckdb and others. Columns are called as the arguments of `StatsigUser`, or as in a payload. Those of
-                maps (`custom`, `custom_ids`, `private_attributes`, `statsig_environment`) are structs, or one column
-                for each attribute, called `custom.plan` and so on. What is null is not given.
+            table: Anything with `__arrow_c_stream__` or `__arrow_c_array__`: a table or data frame of
+                pyarrow, polars, duckdb and others. Columns are called as the arguments of `StatsigUser`, or as in a
+                payload. Those of maps (`custom`, `custom_ids`, `private_attributes`, `statsig_environment`)
+                are structs, or one column for each attribute, called `custom.plan` and so on. What is null is
+                not given.
             gates: Names of gates.
             experiments: Names of experiments or dynamic configs.
             threads: How many threads at most; None: one for each core.

@@ -76,7 +76,14 @@ fn hash(text: &str) -> u64 {
 pub(crate) fn is_member(value: Value<'_>, set: &TextSet, fold_case: bool) -> bool {
     let (mut number, mut folded) = (Scratch::new(), Scratch::new());
     let text = value.text(&mut number).unwrap_or_default();
-    set.contains(if fold_case { lower(text, &mut folded) } else { text })
+    if !fold_case {
+        return set.contains(text);
+    }
+    if set.table.is_none() && text.is_ascii() {
+        // Entries are lower-cased already, so that of two letters only that of the text can be the other case.
+        return set.iter().any(|entry| entry.eq_ignore_ascii_case(text));
+    }
+    set.contains(lower(text, &mut folded))
 }
 
 /// Where an element has to stand in the text.

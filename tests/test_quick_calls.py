@@ -1,0 +1,183 @@
+"""Methods that are made quick take what PyO3's take, may be replaced by subclasses, and keep nothing."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from small_project import TIME, payload
+from statsig_fastly import (
+    DynamicConfig,
+    Experiment,
+    FeatureGateEvaluationOptions,
+    Layer,
+    Statsig,
+    StatsigUser,
+)
+from statsig_fastly._native import Evaluator, EventLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Client(Evaluator):
+    """Inherits everything."""
+
+
+class Never(Evaluator):
+    """Has a method of its own."""
+
+    def check_gate(self, *_args: object, **_options: object) -> bool:
+        return False
+
+
+class StillNever(Never): ...
+
+
+class Aside:
+    def check_gate(self, *_args: object, **_options: object) -> bool:
+        return False
+
+
+class Mixed(Aside, Evaluator): ...  # type: ignore[misc]
+
+
+def unlike(text: str) -> str:
+    """The same text as another object."""
+    return "".join([*text])
+
+
+def loaded(kind: type[Evaluator] = Client, **options: Any) -> Evaluator:  # noqa: ANN401 - as Evaluator takes them
+    made = kind(**options)
+    made._load(payload(TIME), "Test")
+    return made
+
+
+@pytest.mark.parametrize("kind", [Evaluator, Client, Statsig])
+@pytest.mark.parametrize("name", ["check_gate", "get_feature_gate", "get_dynamic_config", "get_experiment"])
+def test_signatures_and_docs_are_those_of_pyo3(kind: type[Evaluator], name: str) -> None:
+    method = getattr(kind, name)
+    assert list(inspect.signature(method).parameters) == ["self", "user", "name", "options"]
+    assert method.__doc__.endswith(".")
+    assert method.__qualname__ == f"{kind.__name__}.{name}"
+
+
+@pytest.mark.parametrize("kind", [DynamicConfig, Experiment, Layer])
+def test_signature_of_get(kind: type) -> None:
+    assert list(inspect.signature(kind.get).parameters) == ["self", "param_name", "fallback"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("user", ["u", StatsigUser("u"), {"user_id": "u"}])
+def test_arguments_by_position_and_by_name(user: Any) -> None:  # noqa: ANN401 - three of them
+    checks = loaded()
+    options = FeatureGateEvaluationOptions()
+    calls: list[Callable[[], object]] = [
+        lambda: checks.check_gate(user, "on"),
+        lambda: checks.check_gate(user, name="on"),
+        lambda: checks.check_gate(name="on", user=user),
+        lambda: checks.check_gate(user, "on", None),
+        lambda: checks.check_gate(user, "on", options),
+        lambda: checks.check_gate(user, "on", options=options),
+        lambda: bool(checks.get_feature_gate(user, name="on")),
+    ]
+    assert [call() for call in calls] == [True] * len(calls)
+    number = checks.get_dynamic_config(user, "number")
+    assert [number.get("a"), number.get(param_name="a"), number.get("a", 5), number.get("a", "x")] == [
+        1,
+        1,
+        1,
+        "x",
+    ]
+    assert [number.get("b"), number.get("b", [])] == [[1], [1]]
+
+
+WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
+    "nothing": (lambda of: of.check_gate(), "missing 2 required positional arguments: 'user' and 'name'"),
+    "one": (lambda of: of.check_gate("u"), "missing 1 required positional argument: 'name'"),
+    "too many": (
+        lambda of: of.check_gate("u", "on", None, 4),
+        "takes from 2 to 3 positional arguments but 4 were",
+    ),
+    "unknown": (lambda of: of.check_gate("u", "on", nope=1), "got an unexpected keyword argument 'nope'"),
+    "twice": (lambda of: of.check_gate("u", "on", name="on"), "got multiple values for argument 'name'"),
+    "name": (lambda of: of.check_gate("u", 5), "argument 'name': expected str, got int"),
+    "user": (
+        lambda of: of.check_gate(5, "on"),
+        r"argument 'user': expected StatsigUser, str \(a user id\) or mapping",
+    ),
+    "options": (
+        lambda of: of.check_gate("u", "on", 5),
+        "argument 'options': expected FeatureGateEvaluationOptions",
+    ),
+    "parameter": (
+        lambda of: of.get_dynamic_config("u", "number").get(5),
+        "argument 'param_name': expected str",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_wrong_arguments_are_named(wrong: str) -> None:
+    call, text = WRONG[wrong]
+    with pytest.raises(TypeError, match=text):
+        call(loaded())
+
+
+def test_a_name_that_cannot_be_encoded() -> None:
+    with pytest.raises(ValueError, match="argument 'name': expected text that can be encoded"):
+        loaded().check_gate("u", "\ud800")
+
+
+@pytest.mark.parametrize("kind", [Never, StillNever, Mixed])
+def test_a_subclass_that_has_a_method_of_its_own_keeps_it(kind: type[Evaluator]) -> None:
+    checks = loaded(kind)
+    assert not checks.check_gate("u", "on")
+    assert Evaluator.check_gate(checks, "u", "on")
+    assert checks.get_feature_gate("u", "on").value
+
+
+def test_names_that_are_equal_but_not_the_same() -> None:
+    checks = loaded()
+    for _ in range(3):
+        names = [unlike(text) for text in ("on", "off") for _ in range(400)]
+        assert [checks.check_gate("u", name) for name in names] == [True] * 400 + [False] * 400
+        assert checks.get_dynamic_config("u", unlike("number"))[unlike("a")] == 1
+
+
+def test_another_payload_gives_other_answers_to_the_same_names() -> None:
+    checks = loaded()
+    for number in range(1, 5):
+        checks._load(payload(TIME + number, number), "Test")
+        config = checks.get_dynamic_config("u", "number")
+        assert (config.get("a"), config.get("a", 0), config.rule_id) == (number, number, f"rule_{number}")
+        assert checks.get_dynamic_config("u", "number") == config
+
+
+@pytest.mark.parametrize("ends", ["another payload", "the evaluator is gone"])
+@pytest.mark.parametrize("exposures", [False, True])
+def test_nothing_is_kept_of_a_payload_that_was_replaced(ends: str, exposures: bool) -> None:
+    log = EventLog(batch_size=10, capacity=100, dedupe_ms=60_000, dedupe_keys=100)
+    name, parameter = unlike("number"), unlike("a")
+    before = sys.getrefcount(name), sys.getrefcount(parameter)
+    checks = loaded(events=log if exposures else None)
+    for _ in range(3):
+        assert checks.get_dynamic_config("u", name).get(parameter) == 1
+        assert checks.get_experiment("u", name).get(parameter) == 1
+    assert sys.getrefcount(name) > before[0]
+    log.clear()
+    if ends == "another payload":
+        checks._load(payload(TIME + 1, 2), "Test")
+    else:
+        del checks
+    assert (sys.getrefcount(name), sys.getrefcount(parameter)) == before
+
+
+def test_a_result_outlives_its_payload() -> None:
+    checks = loaded()
+    config = checks.get_dynamic_config("u", "number")
+    checks._load(payload(TIME + 1, 2), "Test")
+    del checks
+    assert (config.name, config.get("a"), config.value["a"], config.rule_id) == ("number", 1, 1, "rule_1")
