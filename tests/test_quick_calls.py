@@ -42,7 +42,7 @@ class Aside:
         return False
 
 
-class Mixed(Aside, Evaluator): ...  # type: ignore[misc]
+class Mixed(Aside, Evaluator): ...
 
 
 def unlike(text: str) -> str:

@@ -576,10 +576,10 @@ class Evaluator:
 
         Args:
             table: Anything with `__arrow_c_stream__` or `__arrow_c_array__`: a table or data frame of
-                pyarrow, polars, duckdb and others. Columns are called as the arguments of `StatsigUser`, or as in a
-                payload. Those of maps (`custom`, `custom_ids`, `private_attributes`, `statsig_environment`)
-                are structs, or one column for each attribute, called `custom.plan` and so on. What is null is
-                not given.
+                pyarrow, polars, duckdb and others. Columns are called as the arguments of `StatsigUser`, or
+                as in a payload. Those of maps (`custom`, `custom_ids`, `private_attributes`,
+                `statsig_environment`) are structs, or one column for each attribute, called `custom.plan` and
+                so on. What is null is not given.
             gates: Names of gates.
             experiments: Names of experiments or dynamic configs.
             threads: How many threads at most; None: one for each core.
