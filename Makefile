@@ -62,6 +62,7 @@ bench: rust-toolchain $(STAMP)/native $(STAMP)/bench ## Measure everything: what
 	STATSIG_BENCH_PAYLOAD=$(CURDIR)/target/payload.json cargo bench --locked --quiet -p statsig-engine --bench engine
 	PYTHONPATH=benches $(BIN)/pytest benches/python -c benches/python/pytest.ini
 	PYTHONPATH=benches $(BIN)/python benches/versus/compare.py
+	PYTHONPATH=benches $(BIN)/python benches/growth.py
 	PYTHONPATH=benches $(BIN)/python benches/edge.py
 
 bench-instructions: rust-toolchain $(STAMP)/native ## Count instructions per call; fail if any is off its budget

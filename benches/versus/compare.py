@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cases import CASES, USERS
-from peers import PEERS, UnavailableError
+from peers import PEERS, Peer, UnavailableError
 from plot import svg
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ BARS = {
     ("D", "reuse"): (250, 320),
     ("D", "fresh id"): (350, 550),
 }
+
+
+# Users who pass, and of the experiment those in one of the groups.
+SHARES = {"A": 1.0, "B": 0.5, "C": 0.2, "D": 0.333}
+SLACK = 0.06
 
 
 def main() -> int:
@@ -71,6 +76,8 @@ def measured(exposures: bool, rounds: int, loop: int) -> Iterator[dict[str, Any]
     for name in PEERS:
         with reported(name):
             peers[name] = PEERS[name](exposures)
+    for name, peer in peers.items():
+        check_shares(name, peer)
     ids = [f"user-{number:07d}" for number in range(loop)]
     empty = compiled("pass", {})
     loops = {
@@ -106,6 +113,18 @@ def measured(exposures: bool, rounds: int, loop: int) -> Iterator[dict[str, Any]
             "cpu_ns": round(statistics.median(cpu for _, cpu in spent) / loop, 1),
             "notes": [note for note in peers[name].notes if note],
         }
+
+
+def check_shares(name: str, peer: Peer) -> None:
+    """Work is equal only if answers are: the share of users who get something is that of the case."""
+    users = 2000
+    for case, share in SHARES.items():
+        scope = {**peer.scope, "ids": [f"user-{number:07d}" for number in range(users)]}
+        code = compile(peer.source(case, "fresh attributes"), case, "eval")
+        answers = [eval(code, {**scope, "n": number}) for number in range(users)]  # noqa: S307
+        found = sum(answer in {True, "blue"} for answer in answers) / users
+        if abs(found - share) > SLACK:
+            raise RuntimeError(f"{name}, case {case}: {found:.1%} of all users, expected {share:.1%}")
 
 
 @contextmanager

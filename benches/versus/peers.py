@@ -86,17 +86,17 @@ def ours(exposures: bool) -> Peer:
 def statsig_core(exposures: bool) -> Peer:
     core = imported("statsig_python_core")
 
-    class Store(core.DataStoreBase):  # type: ignore[misc, name-defined]
+    class Store(core.DataStore):  # type: ignore[misc, name-defined]
         def initialize(self) -> None: ...
         def shutdown(self) -> None: ...
 
         def get(self, _key: str) -> Any:
-            return core.DataStoreResponse(payload().decode(), json.loads(payload())["time"])
+            return core.DataStoreResponse(result=payload().decode(), time=0)
 
         def set(self, key: str, value: str, time: int | None = None) -> None: ...
 
         def support_polling_updates_for(self, _key: str) -> bool:
-            return False
+            return True  # or it would not ask at its start
 
     options = core.StatsigOptions()
     options.data_store = Store()
@@ -167,13 +167,12 @@ def growthbook(exposures: bool) -> Peer:
 
     callback = {"on_experiment_viewed": track} if exposures else {}
 
-    def make(attributes: dict[str, Any]) -> Any:
-        book = module.GrowthBook(attributes=attributes, **callback)
-        book._features = prepared
-        return book
+    # Prepared once: as they are written they would be made anew for every user.
+    prepared = module.GrowthBook(attributes={}, features=features).get_features()
 
-    first = module.GrowthBook(attributes={}, features=features)
-    prepared = first._features
+    def make(attributes: dict[str, Any]) -> Any:
+        return module.GrowthBook(attributes=attributes, features=prepared, **callback)
+
     attributes = "'country': 'NZ', 'version': '2.10.3', 'plan': 'pro', 'seats': 12"
     checks = {letter: f"{{user}}.is_on({NAMES[letter]!r})" for letter in "ABC"}
     checks["D"] = f"{{user}}.get_feature_value({NAMES['D']!r}, 'red')"

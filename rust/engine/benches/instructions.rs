@@ -90,6 +90,8 @@ macro_rules! cases {
             /// Exposed before.
             #[inline(never)]
             fn $exposed(bench: &mut Bench, user: &Arc<PackedUser>) -> bool {
+                // Or it would be one function with the next.
+                black_box(stringify!($exposed));
                 bench.exposed_check(CASES[$case], user)
             }
 

@@ -80,8 +80,9 @@ pub(crate) fn is_member(value: Value<'_>, set: &TextSet, fold_case: bool) -> boo
         return set.contains(text);
     }
     if set.table.is_none() && text.is_ascii() {
-        // Entries are lower-cased already, so that of two letters only that of the text can be the other case.
-        return set.iter().any(|entry| entry.eq_ignore_ascii_case(text));
+        // What `lower` would write, without writing it. An entry may have upper-case letters: it is no match then.
+        let lower = || text.bytes().map(|byte| byte.to_ascii_lowercase());
+        return set.iter().any(|entry| entry.len() == text.len() && entry.bytes().eq(lower()));
     }
     set.contains(lower(text, &mut folded))
 }

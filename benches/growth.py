@@ -1,0 +1,178 @@
+"""How costs grow: loading with the size of a payload, checks with rules, conditions, lists and nesting.
+
+In: nothing. Out: tables of milliseconds, of memory added, and of nanoseconds per check; what loading a
+payload of 430 KB and 1,000 reloads may take at most, as met or not.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from cases import project as four_cases
+from statsig_fastly._native import Evaluator
+from statsig_fastly.sample_project import sample_project
+
+LOAD_MS, LOAD_MB = 4.0, 6.0
+
+
+def main() -> None:
+    loads()
+    reloads()
+    for name, make in GROWTH.items():
+        print(f"\nns per check, by {name}:")
+        for size in SIZES[name]:
+            print(f"  {size:>6}: {per_check(make(size)):8.0f}")
+
+
+def resident_mb() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def payload_of(size: int) -> bytes:
+    """About so many bytes."""
+    gates = max(20, round(size / 2770))
+    return json.dumps(sample_project(gates=gates, configs=max(16, gates // 2))).encode()
+
+
+# In a process of its own, whose heap has no room left by others.
+ADDED = """
+import sys
+from growth import resident_mb
+from statsig_fastly._native import Evaluator
+payload, kept = sys.stdin.buffer.read(), [Evaluator() for _ in range(int(sys.argv[1]))]
+before = resident_mb()
+for client in kept:
+    client._load(payload, "Bench")
+print((resident_mb() - before) / len(kept))
+"""
+
+
+def added_mb(payload: bytes, count: int) -> float:
+    command = [sys.executable, "-c", ADDED, str(count)]
+    return float(subprocess.run(command, input=payload, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def load_ms(payload: bytes, rounds: int) -> float:
+    best = float("inf")
+    for _ in range(rounds):
+        client = Evaluator()
+        # Of this thread, which does all of it: what else the machine does is not in it.
+        started = time.thread_time()
+        client._load(payload, "Bench")
+        best = min(best, time.thread_time() - started)
+    return best * 1000
+
+
+def loads() -> None:
+    print("bytes, ms to load, ms per MB, MB of memory added:")
+    for size in (100_000, 430_000, 1_000_000, 5_000_000, 25_000_000):
+        payload = payload_of(size)
+        added = added_mb(payload, 8 if size < 2_000_000 else 1)
+        took = load_ms(payload, 30 if size < 2_000_000 else 5)
+        print(f"  {len(payload):>10,} {took:8.2f} {took / len(payload) * 1e6:6.2f} {added:6.1f}", end="")
+        if size == 430_000:
+            print(
+                f"   bar {LOAD_MS} ms: {verdict(took, LOAD_MS)}; {LOAD_MB} MB: {verdict(added, LOAD_MB)}",
+                end="",
+            )
+        print()
+
+
+def reloads() -> None:
+    specs, client = json.loads(payload_of(430_000)), Evaluator()
+    specs.pop("checksum")
+    seen = []
+    for number in range(1000):
+        specs["time"] += 1
+        client._load(json.dumps(specs).encode(), "Bench")
+        client.get_experiment("user", "button_color").get("color")
+        if number % 100 == 99:
+            seen.append(resident_mb())
+    grown = seen[-1] - seen[1]
+    print(f"1,000 reloads: from the 200th on {grown:+.1f} MB: {'met' if grown < 1 else 'missed'}")
+
+
+def verdict(found: float, bar: float) -> str:
+    return "met" if found <= bar else f"missed by {found - bar:.1f}"
+
+
+def per_check(project: dict[str, Any]) -> float:
+    client = Evaluator()
+    client._load(json.dumps(project).encode(), "Bench")
+    check, best, rounds = client.check_gate, float("inf"), range(1000)
+    user = {"user_id": "user-7", "country": "NZ", "custom": {"plan": "pro"}}
+    from statsig_fastly import StatsigUser
+
+    who = StatsigUser(**user)  # type: ignore[arg-type]
+    for _ in range(50):
+        started = time.perf_counter_ns()
+        for _ in rounds:
+            check(who, "grown")
+        best = min(best, time.perf_counter_ns() - started)
+    return best / len(rounds)
+
+
+def grown(rules: list[dict[str, Any]], conditions: dict[str, Any], **gates: Any) -> dict[str, Any]:
+    project = four_cases()
+    project["condition_map"] |= conditions
+    spec = {**project["feature_gates"]["case_everybody"], "rules": rules}
+    project["feature_gates"] |= {"grown": spec, **gates}
+    return project
+
+
+def field(target: Any, operator: str = "any", name: str = "plan") -> dict[str, Any]:
+    plain = {"additionalValues": {}, "idType": "userID", "isDeviceBased": False}
+    return {"type": "user_field", "field": name, "operator": operator, "targetValue": target, **plain}
+
+
+def rule(*conditions: str, number: int = 0) -> dict[str, Any]:
+    [template] = four_cases()["feature_gates"]["case_everybody"]["rules"]
+    return {**template, "id": f"rule-{number}", "conditions": list(conditions)}
+
+
+def by_rules(count: int) -> dict[str, Any]:
+    return grown([rule("no", number=number) for number in range(count)], {"no": field(["nobody"])})
+
+
+def by_conditions(count: int) -> dict[str, Any]:
+    keys = [f"yes-{number}" for number in range(count)]
+    return grown([rule(*keys)], {key: field(["pro", key]) for key in keys})
+
+
+def by_list(count: int) -> dict[str, Any]:
+    return grown([rule("long")], {"long": field([f"plan-{number}" for number in range(count)])})
+
+
+def by_nesting(depth: int) -> dict[str, Any]:
+    names = ["grown", *(f"nested-{number}" for number in range(depth))]
+    conditions = {
+        f"pass-{name}": {**field(name), "type": "pass_gate", "field": None, "operator": None}
+        for name in names
+    }
+    everybody = four_cases()["feature_gates"]["case_everybody"]
+    gates = {name: {**everybody, "rules": [rule(f"pass-{below}")]} for name, below in pairwise(names)}
+    return grown([], conditions, **{names[-1]: everybody, **gates})
+
+
+GROWTH = {
+    "rules that do not match": by_rules,
+    "conditions of one rule": by_conditions,
+    "length of a list": by_list,
+    "nested gates": by_nesting,
+}
+SIZES = {
+    "rules that do not match": (0, 1, 4, 16, 64, 256),
+    "conditions of one rule": (1, 4, 16, 64),
+    "length of a list": (1, 4, 5, 50, 1000, 10_000),
+    "nested gates": (0, 1, 4, 16, 60),
+}
+
+if __name__ == "__main__":
+    main()
