@@ -245,8 +245,8 @@ fn output(
         } else {
             let (mut values, mut groups) = (Spread::default(), Spread::default());
             for answer in of_name() {
-                values.push(answer.value.map(|value| value.index()), || answer.value.map_or("{}", json));
-                groups.push(answer.group.map(|group| group.index()), || answer.group.map_or("", text));
+                values.push(answer.value.map(ValueId::index), || answer.value.map_or("{}", json));
+                groups.push(answer.group.map(StringId::index), || answer.group.map_or("", text));
             }
             vec![("value".to_owned(), values.finish()), rule, ("group".to_owned(), groups.finish())]
         };

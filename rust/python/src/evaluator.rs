@@ -263,6 +263,7 @@ impl PyEvaluator {
 
     /// What the users in the rows of a table get. Nothing of it is logged.
     #[pyo3(signature = (table, *, gates = Vec::new(), experiments = Vec::new(), threads = None))]
+    #[allow(clippy::needless_pass_by_value, reason = "what PyO3 makes of a sequence")]
     fn evaluate_batch(
         &self,
         table: &Bound<'_, PyAny>,

@@ -76,7 +76,7 @@ unsafe fn enter<const MOST: usize, T: pyo3::PyClass>(
             std::array::from_fn(|index| (index < count).then(|| given_at(index)));
         // SAFETY: as above, and a method is called with an instance of its class.
         let slf = unsafe { Borrowed::from_ptr(py, given.slf).cast_unchecked::<T>() };
-        let args = std::array::from_fn(|index| borrowed[index].as_ref().map(|argument| &**argument));
+        let args = std::array::from_fn(|index| borrowed[index].as_deref());
         match call(&slf, args) {
             Ok(result) => result.into_ptr(),
             Err(error) => {
@@ -175,7 +175,7 @@ fast_calls! {
     get_experiment, GET_EXPERIMENT: PyEvaluator, 2, |evaluator, [user, name, options]| {
         let (Some(user), Some(name)) = (user, name) else { return Err(incomplete()) };
         let options = checked::<PyExperimentEvaluationOptions>("ExperimentEvaluationOptions", options)?;
-        evaluator.get().experiment_object(user, name, options.map(|options| options.get()))
+        evaluator.get().experiment_object(user, name, options.map(Bound::get))
     };
     get_of_config, GET_OF_CONFIG: PyDynamicConfig, 1, |config, [name, fallback]| get(config.get().outcome(), name, fallback);
     get_of_experiment, GET_OF_EXPERIMENT: PyExperiment, 1, |experiment, [name, fallback]| {

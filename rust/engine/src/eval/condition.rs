@@ -12,7 +12,7 @@ use crate::value::{Scratch, Value};
 /// None where a condition is not supported.
 type Verdict = Option<bool>;
 
-impl<'r, 'u, O: Observer> Evaluator<'r, 'u, O> {
+impl<'r, O: Observer> Evaluator<'r, '_, O> {
     /// Leaves in `state.passes` whether every condition holds.
     ///
     /// All conditions run even after one has failed, because later ones may add exposures or turn out

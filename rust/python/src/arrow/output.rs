@@ -17,6 +17,15 @@ pub(crate) enum Output {
     Struct(Vec<(String, Output)>),
 }
 
+/// All texts come out of a payload, which is smaller than 2 GiB.
+fn offset(bytes: usize) -> i32 {
+    i32::try_from(bytes).unwrap_or(i32::MAX)
+}
+
+fn count(items: usize) -> i64 {
+    i64::try_from(items).unwrap_or(i64::MAX)
+}
+
 /// Collects a column of texts of which there are few.
 #[derive(Default)]
 pub(crate) struct Spread {
@@ -41,9 +50,9 @@ impl Spread {
             places.resize(key + 1, -1);
         }
         if places[key] < 0 {
-            places[key] = self.ends.len() as i32;
+            places[key] = offset(self.ends.len());
             self.text.extend_from_slice(text().as_bytes());
-            self.ends.push(self.text.len() as i32);
+            self.ends.push(offset(self.text.len()));
         }
         self.rows.push(places[key]);
     }
@@ -137,7 +146,7 @@ fn new_schema(
         name,
         metadata: std::ptr::null(),
         flags: NULLABLE,
-        n_children: kept.schemas.len() as i64,
+        n_children: count(kept.schemas.len()),
         children: kept.schemas.as_mut_ptr(),
         dictionary,
         release: Some(release_schema),
@@ -182,11 +191,11 @@ fn new_array(
         arrays: children,
     });
     ArrowArray {
-        length: rows as i64,
+        length: count(rows),
         null_count: nulls,
         offset: 0,
-        n_buffers: kept.buffers.len() as i64,
-        n_children: kept.arrays.len() as i64,
+        n_buffers: count(kept.buffers.len()),
+        n_children: count(kept.arrays.len()),
         buffers: kept.buffers.as_mut_ptr(),
         children: kept.arrays.as_mut_ptr(),
         dictionary,

@@ -97,17 +97,16 @@ fn check(argument: &str, stream: &mut Owned<ArrowArrayStream>, failed: i32) -> P
     if failed == 0 {
         return Ok(());
     }
-    let text = stream.get().get_last_error.map(|get| {
+    let text = stream.get().get_last_error.map_or(std::ptr::null(), |get| {
         // SAFETY: the stream says that this is how its error is asked for.
-        let text = unsafe { get(stream.as_mut_ptr()) };
-        // SAFETY: null, or a text that ends with a zero.
-        if text.is_null() {
-            String::new()
-        } else {
-            unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
-        }
+        unsafe { get(stream.as_mut_ptr()) }
     });
-    let text = text.unwrap_or_default();
+    let text = if text.is_null() {
+        String::new()
+    } else {
+        // SAFETY: a text that ends with a zero.
+        unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    };
     Err(PyRuntimeError::new_err(format!(
         "argument '{argument}': reading it failed with error {failed}: {text}"
     )))
