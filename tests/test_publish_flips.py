@@ -30,7 +30,7 @@ def rollout(project: dict[str, Any]) -> None:
 
 def changed(*edits: Callable[[dict[str, Any]], None]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The sample project, and the same after some changes."""
-    old = sample_project(gates=40, configs=24)
+    old = sample_project(gates=20, configs=16)
     new = copy.deepcopy(old)
     for edit in edits:
         edit(new)

@@ -54,10 +54,8 @@ def test_a_spec_that_is_left_out_is_named_with_the_reason() -> None:
 
 
 def test_conditions_that_are_not_supported_are_named() -> None:
-    assert (
-        "gate 'unsupported': rule 'unsupported_rule': operator \"from_the_future\" of a condition is not supported"
-        in texts(project())
-    )
+    said = "rule 'unsupported_rule': operator \"from_the_future\" of a condition is not supported"
+    assert f"gate 'unsupported': {said}" in texts(project())
 
 
 def test_gates_that_do_not_exist_circles_and_id_lists_are_named() -> None:

@@ -17,7 +17,6 @@ from statsig_fastly._native import (
     DynamicConfig,
     Evaluator,
     Experiment,
-    FeatureGate,
     Layer,
     StatsigUser,
 )
@@ -217,7 +216,7 @@ class _Tally:
     def ask(self, user: StatsigUser) -> bool:
         """Asks both, and says whether the answers differ."""
         before, after = self._old(user, self.name), self._new(user, self.name)
-        if _answer(before) == _answer(after):
+        if _is_same(before, after):
             return False
         self.flipped += 1
         if len(self._examples) < _EXAMPLES:
@@ -240,7 +239,7 @@ class _Tally:
         )
 
 
-_Result: TypeAlias = "FeatureGate | DynamicConfig | Experiment | Layer | bool"
+_Result: TypeAlias = "DynamicConfig | Experiment | Layer | bool"
 
 
 def _question(kind: AnswerKind, evaluator: Evaluator) -> Callable[[StatsigUser, str], _Result]:
@@ -251,18 +250,26 @@ def _question(kind: AnswerKind, evaluator: Evaluator) -> Callable[[StatsigUser, 
     return evaluator.get_experiment if kind == "experiment" else evaluator.get_layer
 
 
-def _answer(result: _Result) -> object:
-    """What an application sees."""
-    if isinstance(result, bool | FeatureGate):
-        return bool(result)
-    group = None if isinstance(result, DynamicConfig) else result.group_name
-    # Text, because Python takes 1, 1.0 and true for the same.
-    return json.dumps(result.get_value(), sort_keys=True), group
+def _is_same(before: _Result, after: _Result) -> bool:
+    """Whether an application sees the same."""
+    if isinstance(before, bool) or isinstance(after, bool):
+        return before is after
+    if _group(before) != _group(after):
+        return False
+    # Text, because Python takes 1, 1.0 and true for equal.
+    old, new = before.get_value(), after.get_value()
+    if repr(old) == repr(new):
+        return True
+    return json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
+
+
+def _group(result: DynamicConfig | Experiment | Layer) -> str | None:
+    return None if isinstance(result, DynamicConfig) else result.group_name
 
 
 def _in_words(result: _Result) -> str:
-    if isinstance(result, bool | FeatureGate):
+    if isinstance(result, bool):
         return "passes" if result else "fails"
-    if not isinstance(result, DynamicConfig) and result.group_name is not None:
-        return f"group {result.group_name!r}"
+    if (group := _group(result)) is not None:
+        return f"group {group!r}"
     return json.dumps(result.get_value(), ensure_ascii=False)[:60]

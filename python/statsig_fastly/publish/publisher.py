@@ -1,0 +1,378 @@
+"""Taking a payload to a store: validated, guarded, written over nothing but what was seen, and verified.
+
+In: a payload, a store and a key. Out: `PublishReport`, or what kept it from being published. A reader sees
+the old payload or the new one, at every moment, whatever breaks off.
+
+The order of writes: the version that is kept, then chunks, then the value under the key, on condition
+that what was judged is still there. Where it is not, everything is judged anew.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from statsig_fastly.chunks import Manifest
+from statsig_fastly.errors import AdapterError
+from statsig_fastly.publish.chunk_upkeep import collect, put_chunks
+from statsig_fastly.publish.form import Chunking, Form, in_form
+from statsig_fastly.publish.metadata import ValueMetadata
+from statsig_fastly.publish.refused import PublishRefusedError
+from statsig_fastly.publish.report import Outcome, PublishReport
+from statsig_fastly.publish.retries import Patience
+from statsig_fastly.publish.specs import Specs, encoded
+from statsig_fastly.publish.store import Conflict
+from statsig_fastly.publish.stored import Stored, look
+from statsig_fastly.publish.target_app import filter_for_app
+from statsig_fastly.publish.validation import Validation, validate
+from statsig_fastly.publish.verification import verify
+from statsig_fastly.publish.versions import Versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from statsig_fastly._native import StatsigUser
+    from statsig_fastly.publish.encoding import Compression
+    from statsig_fastly.publish.flips import Flips
+    from statsig_fastly.publish.store import Store
+
+__all__ = ["PublishOptions", "Publisher"]
+
+_ATTEMPTS: Final = 30
+_SAMPLE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOptions:
+    """How to publish.
+
+    Attributes:
+        target_app: Leave out what this app has no use for; None leaves out nothing.
+        compression: `plain` is what every Statsig SDK can read.
+        chunking: `auto` makes chunks of what is too large otherwise.
+        keep: How many published versions are kept; 0 keeps none.
+        force: Publish also what is older than what is there, or was rolled back.
+        max_flips: Share of users, 0 to 1, that may get another answer from any one gate, config, experiment
+            or layer; None for no limit.
+        users: Whom to count that for; None makes up 10,000.
+        dry_run: Do all but write.
+        verify: Read back what was written.
+        hold: Payloads with this time or older ones are not to be published over this one.
+    """
+
+    target_app: str | None = None
+    compression: Compression = "plain"
+    chunking: Chunking = "auto"
+    keep: int = 5
+    force: bool = False
+    max_flips: float | None = None
+    users: Sequence[StatsigUser] | None = None
+    dry_run: bool = False
+    verify: bool = True
+    hold: int | None = None
+
+
+class Publisher:
+    """Publishes to one key of one store.
+
+    Args:
+        store: The store.
+        key: The key.
+        options: How to publish.
+        versions: Where published versions are kept; None: in the store.
+        patience: How to wait when somebody else is writing, or reads are behind.
+        clock: Seconds since the epoch.
+        progress: Told of every step by its name, and within it of how much is done of how much.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        options: PublishOptions | None = None,
+        *,
+        versions: Store | None = None,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.time,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._options = PublishOptions() if options is None else options
+        self._versions = Versions(store if versions is None else versions, key)
+        self._patience = Patience() if patience is None else patience
+        self._clock = clock
+        self._progress = progress
+        self._steps: dict[str, float] = {}
+
+    @property
+    def place(self) -> str:
+        """The store and the key, in words."""
+        return f"key {self._key!r} of {self._store}"
+
+    def publish(self, body: bytes) -> PublishReport:
+        """Publishes a payload, unless it is there already.
+
+        Args:
+            body: JSON text, in either of Statsig's formats.
+
+        Raises:
+            PayloadError: No client could use it.
+            PublishRefusedError: A guard kept it from being published.
+            AdapterError: The store failed, or somebody else wrote to it all the time.
+        """
+        self._steps = {}
+        with self._timed("validate"):
+            valid = self._valid(body)
+        with self._timed("encode"):
+            form = self._form(valid.body)
+        for attempt in range(1, _ATTEMPTS + 1):
+            with self._timed("look"):
+                stored = look(self._store, self._key)
+            if self._is_same(stored, valid, form):
+                return self._report("unchanged", valid, form, stored, attempt)
+            self._guard_age(stored, valid)
+            flips = self._guard_flips(stored, valid)
+            if self._options.dry_run:
+                return self._report("would publish", valid, form, stored, attempt, flips=flips)
+            replaced = self._manifest_there(stored)
+            try:
+                version, written = self._write(stored, valid, form, replaced)
+            except Conflict:
+                self._patience.wait(self._patience.pause(1) / 4)
+                continue
+            with self._timed("verify"):
+                outcome = self._verify(form, valid.time)
+            with self._timed("tidy"):
+                self._tidy(form, replaced)
+            return self._report(
+                outcome, valid, form, stored, attempt, version=version, written=written, flips=flips
+            )
+        raise AdapterError(
+            f"publishing to {self.place}: somebody else wrote to it {_ATTEMPTS} times in a row",
+            retryable=True,
+        )
+
+    # Before anything is written
+
+    def _valid(self, body: bytes) -> Validation:
+        valid = validate(body)
+        if self._options.target_app is None:
+            return valid
+        filtered = filter_for_app(valid.specs, self._options.target_app)
+        return validate(encoded(filtered.specs.data))
+
+    def _form(self, body: bytes) -> Form:
+        room = 1  # which counts only where items are few
+        if self._store.most_items is not None:
+            # What the key, its metadata and kept versions take; half of the rest is for the next version.
+            room = (self._store.most_items - 2 - 2 * self._options.keep) // 2
+        options = self._options
+        return in_form(
+            body,
+            self._key,
+            self._store,
+            compression=options.compression,
+            chunking=options.chunking,
+            most_chunks=room,
+        )
+
+    def _is_same(self, stored: Stored, valid: Validation, form: Form) -> bool:
+        if stored.metadata is not None:
+            return (
+                stored.metadata.payload == valid.digest
+                and stored.metadata.encoding == form.encoding
+                and self._options.hold is None
+            )
+        plain = form.encoding == "plain"
+        return plain and stored.payload is not None and stored.payload == valid.body
+
+    def _guard_age(self, stored: Stored, valid: Validation) -> None:
+        if self._options.force or not stored.is_there:
+            return
+        there = stored.time
+        if valid.time < there:
+            raise PublishRefusedError(
+                f"{self.place} has a newer payload: time {there}, and this one has {valid.time}; --force "
+                "publishes it all the same",
+                "older",
+            )
+        hold = stored.metadata.hold if stored.metadata is not None else None
+        if hold is not None and valid.time <= hold:
+            raise PublishRefusedError(
+                f"{self.place} was rolled back: payloads up to time {hold} are not published over it, and "
+                f"this one has {valid.time}; --force publishes it all the same",
+                "held",
+            )
+
+    def _guard_flips(self, stored: Stored, valid: Validation) -> Flips | None:
+        limit = self._options.max_flips
+        if limit is None or not stored.is_there:
+            return None
+        with self._timed("count flips"):
+            flips = self._flips(stored, valid)
+        worst = None if flips is None else flips.worst
+        if flips is not None and worst is not None and worst.share > limit:
+            raise PublishRefusedError(
+                f"{worst.share:.2%} of {flips.users:,} users would get another answer for {worst.kind} "
+                f"{worst.name!r}, and the limit is {limit:.2%}",
+                "flips",
+                flips,
+            )
+        return flips
+
+    def _flips(self, stored: Stored, valid: Validation) -> Flips | None:
+        from statsig_fastly.publish.flips import count_flips
+        from statsig_fastly.publish.users import made_up_users
+
+        there = stored.payload
+        if there is None:
+            there = look(self._store, self._key, whole=True).payload
+        if there is None:  # what is there is no payload: nobody gets an answer from it
+            return None
+        users = self._options.users
+        if users is None:
+            users = made_up_users(_SAMPLE, [Specs.parse(there), valid.specs])
+        total = len(users)
+        return count_flips(
+            there, valid.body, users, progress=lambda done: self._tell("count flips", done, total)
+        )
+
+    # Writing
+
+    def _write(
+        self, stored: Stored, valid: Validation, form: Form, replaced: Manifest | None
+    ) -> tuple[str | None, int]:
+        """Writes everything in its order; the value under the key only over what was judged."""
+        metadata = self._metadata(valid, form)
+        version: str | None = None
+        if self._options.keep:
+            with self._timed("keep"):
+                self._keep_what_is_there(stored)
+                version = self._versions.keep(form.value, metadata)
+        written = 0
+        if form.manifest is not None:
+            in_use = [] if replaced is None else list(replaced.chunk_keys(self._key).values())
+            with self._timed("chunks"):
+                written = self._put_chunks(form, in_use)
+        with self._timed("write"):
+            self._store.write(self._key, form.value, metadata.text, replaces=stored.version)
+        return version, written
+
+    def _put_chunks(self, form: Form, in_use: list[str]) -> int:
+        return put_chunks(
+            self._store,
+            self._key,
+            form.chunks,
+            in_use,
+            lambda done, all_of_them: self._tell("chunks", done, all_of_them),
+        )
+
+    def _metadata(self, valid: Validation, form: Form) -> ValueMetadata:
+        return ValueMetadata(
+            time=valid.time,
+            sha256=form.sha256,
+            specs=sum(valid.counts.values()),
+            payload=valid.digest,
+            size=len(valid.body),
+            encoding=form.encoding,
+            published_at=int(self._clock() * 1000),
+            app=self._options.target_app,
+            hold=self._options.hold,
+        )
+
+    def _manifest_there(self, stored: Stored) -> Manifest | None:
+        if stored.metadata is not None and not stored.metadata.encoding.endswith("+chunks"):
+            return None
+        item = self._store.read(self._key) if stored.is_there else None
+        if item is None or item.version != stored.version:
+            return None
+        return Manifest.parse(item.value, self.place)
+
+    def _keep_what_is_there(self, stored: Stored) -> None:
+        """Keeps what somebody else wrote, such as Statsig's own push: it can be gone back to then."""
+        if stored.payload is None or stored.metadata is not None:
+            return
+        item = self._store.read(self._key)
+        if item is None or item.version != stored.version:
+            return
+        payload = stored.payload
+        specs = Specs.parse(payload)
+        manifest = Manifest.parse(item.value, self.place)
+        written = self._clock() if item.modified_at is None else item.modified_at
+        metadata = ValueMetadata(
+            time=specs.time,
+            sha256=sha256(item.value).hexdigest(),
+            specs=sum(1 for _ in specs.refs()),
+            payload=sha256(payload).hexdigest(),
+            size=len(payload),
+            encoding="plain" if manifest is None else "plain+chunks",
+            published_at=int(written * 1000),
+        )
+        self._versions.keep(item.value, metadata)
+
+    # Afterwards
+
+    def _verify(self, form: Form, time_ms: int) -> Outcome:
+        if not self._options.verify:
+            return "published"
+        return verify(self._store, self._key, form, time_ms, self._patience.wait)
+
+    def _tidy(self, form: Form, replaced: Manifest | None) -> None:
+        """Deletes versions that are too old, and chunks that nothing needs any more."""
+        versions = self._versions.prune(self._options.keep, form.sha256) if self._options.keep else []
+        used = [manifest for manifest in (form.manifest, replaced) if manifest is not None]
+        for version in versions:
+            if version.metadata.encoding.endswith("+chunks"):
+                found = Manifest.parse(self._versions.read(version).value, self.place)
+                used += [found] if found is not None else []
+        if used:
+            collect(self._store, self._key, used, self._clock())
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        """Tells of a step, and notes how long it took."""
+        self._tell(step, 0, 0)
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._steps[step] = self._steps.get(step, 0.0) + time.perf_counter() - began
+
+    def _tell(self, step: str, done: int, all_of_it: int) -> None:
+        if self._progress is not None:
+            self._progress(step, done, all_of_it)
+
+    def _report(
+        self,
+        outcome: Outcome,
+        valid: Validation,
+        form: Form,
+        stored: Stored,
+        attempts: int,
+        *,
+        version: str | None = None,
+        written: int = 0,
+        flips: Flips | None = None,
+    ) -> PublishReport:
+        return PublishReport(
+            outcome=outcome,
+            place=self.place,
+            time=valid.time,
+            previous_time=stored.time if stored.is_there else None,
+            digest=valid.digest,
+            size=len(valid.body),
+            stored_size=len(form.value) + sum(map(len, form.chunks.values())),
+            encoding=form.encoding,
+            chunks=len(form.chunks),
+            chunks_written=written,
+            counts=valid.counts,
+            warnings=valid.warnings,
+            version=version,
+            flips=flips,
+            attempts=attempts,
+            seconds=dict(self._steps),
+        )
