@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 import statsig_fastly.client
 from api_client import Api, StandingClock
 from event_sink import EventSink
+from fastly_adapters import TOKEN
 from statsig_fastly import lifecycle
 
 if TYPE_CHECKING:
@@ -44,6 +45,21 @@ def emulator() -> Iterator[Emulator]:
 
     with Emulator() as running:
         yield running
+
+
+@pytest.fixture
+def fastly(caplog: pytest.LogCaptureFixture) -> Iterator[Emulator]:
+    """An emulator with a telling token, which must not show up in anything that was logged."""
+    from statsig_fastly.emulator import Emulator
+
+    caplog.set_level(logging.DEBUG)
+    with Emulator(tokens=(TOKEN,)) as running:
+        yield running
+    # Debug logging of every library, urllib3's among it, formatted as the most verbose handler would.
+    records = caplog.get_records("call")
+    assert not [
+        record for record in records if TOKEN in logging.Formatter().format(record) + repr(vars(record))
+    ]
 
 
 @pytest.fixture

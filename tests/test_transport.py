@@ -84,7 +84,7 @@ def locals_of(error: BaseException) -> str:
 def test_nothing_heavy_is_imported_before_the_first_request() -> None:
     program = (
         "import sys\n"
-        "import statsig_fastly.transport, statsig_fastly.adapters.fastly_kv as kv\n"
+        "import statsig_fastly.transport, statsig_fastly.adapters.fastly as kv\n"
         "import statsig_fastly.adapters.fastly_toml, statsig_fastly.adapters.memory\n"
         "kv.FastlyDataAdapter('specs', 'statsig-1', token='t')\n"
         "print([m for m in ('urllib3', 'ssl', 'asyncio', 'http.client') if m in sys.modules])\n"

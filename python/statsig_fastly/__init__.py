@@ -39,7 +39,7 @@ from statsig_fastly.persistent_storage import PersistentStorage, StickyValues, U
 from statsig_fastly.sync import SyncDetails, SyncPolicy, SyncStats
 
 if TYPE_CHECKING:
-    from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
+    from statsig_fastly.adapters.fastly import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
     from statsig_fastly.adapters.memory import MemoryAdapter
     from statsig_fastly.events import EventStats, FlushResult
@@ -95,7 +95,7 @@ _LATER = {
     "ConditionTrace": "statsig_fastly.explain",
     "EventStats": "statsig_fastly.events",
     "Explanation": "statsig_fastly.explain",
-    "FastlyDataAdapter": "statsig_fastly.adapters.fastly_kv",
+    "FastlyDataAdapter": "statsig_fastly.adapters.fastly",
     "FastlyTomlAdapter": "statsig_fastly.adapters.fastly_toml",
     "FlushResult": "statsig_fastly.events",
     "MemoryAdapter": "statsig_fastly.adapters.memory",

@@ -32,7 +32,7 @@ class AdapterError(StatsigFastlyError):
         status: HTTP status of the answer, or None where there was none (no connection, a timeout,
             a local file).
         retryable: True if asking again later may succeed: no answer or not all of one, 408, 429, 5xx, an
-            error page in place of the value.
+            error page in place of the value, a value that is just being replaced.
         retry_after: For how many seconds the store asked to be left alone; None if it did not.
     """
 
