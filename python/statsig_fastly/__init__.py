@@ -39,17 +39,23 @@ from statsig_fastly.persistent_storage import PersistentStorage, StickyValues, U
 from statsig_fastly.sync import SyncDetails, SyncPolicy, SyncStats
 
 if TYPE_CHECKING:
+    from statsig_fastly.adapters.chain import ChainAdapter
+    from statsig_fastly.adapters.data_store import DataStoreAdapter
     from statsig_fastly.adapters.fastly import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
+    from statsig_fastly.adapters.file import FileAdapter
     from statsig_fastly.adapters.memory import MemoryAdapter
+    from statsig_fastly.adapters.statsig_cdn import StatsigCdnAdapter
     from statsig_fastly.events import EventStats, FlushResult
     from statsig_fastly.explain import CheckTrace, ConditionTrace, Explanation, RuleTrace
 
 __all__ = [
     "AdapterError",
+    "ChainAdapter",
     "CheckTrace",
     "Completion",
     "ConditionTrace",
+    "DataStoreAdapter",
     "DynamicConfig",
     "DynamicConfigEvaluationOptions",
     "EvaluationDetails",
@@ -64,6 +70,7 @@ __all__ = [
     "FastlyTomlAdapter",
     "FeatureGate",
     "FeatureGateEvaluationOptions",
+    "FileAdapter",
     "FlushResult",
     "InitializeDetails",
     "Layer",
@@ -78,6 +85,7 @@ __all__ = [
     "SpecAdapter",
     "Stats",
     "Statsig",
+    "StatsigCdnAdapter",
     "StatsigFastlyError",
     "StatsigOptions",
     "StatsigUser",
@@ -91,15 +99,19 @@ __all__ = [
 
 # Not every program uses these, so they are not imported with the package.
 _LATER = {
+    "ChainAdapter": "statsig_fastly.adapters.chain",
     "CheckTrace": "statsig_fastly.explain",
     "ConditionTrace": "statsig_fastly.explain",
+    "DataStoreAdapter": "statsig_fastly.adapters.data_store",
     "EventStats": "statsig_fastly.events",
     "Explanation": "statsig_fastly.explain",
     "FastlyDataAdapter": "statsig_fastly.adapters.fastly",
     "FastlyTomlAdapter": "statsig_fastly.adapters.fastly_toml",
+    "FileAdapter": "statsig_fastly.adapters.file",
     "FlushResult": "statsig_fastly.events",
     "MemoryAdapter": "statsig_fastly.adapters.memory",
     "RuleTrace": "statsig_fastly.explain",
+    "StatsigCdnAdapter": "statsig_fastly.adapters.statsig_cdn",
 }
 
 if not TYPE_CHECKING:  # or a type checker would take any name for one that exists
