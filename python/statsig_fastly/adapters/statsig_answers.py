@@ -56,7 +56,7 @@ def refusal(asked: str, answer: Response, sdk_key: SdkKey) -> AdapterError:
         answer: The answer.
         sdk_key: What must not appear in the message.
     """
-    from statsig_fastly.events.requests import retry_after
+    from statsig_fastly.retry_after import retry_after
 
     status = answer.status
     parts = [_meaning(answer, sdk_key)]

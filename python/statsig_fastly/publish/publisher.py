@@ -25,7 +25,7 @@ from statsig_fastly.publish.report import Outcome, PublishReport
 from statsig_fastly.publish.retries import Patience
 from statsig_fastly.publish.specs import Specs, encoded
 from statsig_fastly.publish.store import Conflict
-from statsig_fastly.publish.stored import Stored, look
+from statsig_fastly.publish.stored import Stored, chunks_of, look, payload_in
 from statsig_fastly.publish.target_app import filter_for_app
 from statsig_fastly.publish.validation import Validation, validate
 from statsig_fastly.publish.verification import verify
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from statsig_fastly.publish.encoding import Compression
     from statsig_fastly.publish.flips import Flips
     from statsig_fastly.publish.store import Store
+    from statsig_fastly.publish.versions import Version
 
 __all__ = ["PublishOptions", "Publisher"]
 
@@ -59,8 +60,6 @@ class PublishOptions:
             or layer; None for no limit.
         users: Whom to count that for; None makes up 10,000.
         dry_run: Do all but write.
-        verify: Read back what was written.
-        hold: Payloads with this time or older ones are not to be published over this one.
     """
 
     target_app: str | None = None
@@ -71,8 +70,6 @@ class PublishOptions:
     max_flips: float | None = None
     users: Sequence[StatsigUser] | None = None
     dry_run: bool = False
-    verify: bool = True
-    hold: int | None = None
 
 
 class Publisher:
@@ -86,6 +83,9 @@ class Publisher:
         patience: How to wait when somebody else is writing, or reads are behind.
         clock: Seconds since the epoch.
         progress: Told of every step by its name, and within it of how much is done of how much.
+
+    Attributes:
+        versions: The versions that are kept.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Publisher:
         self._store = store
         self._key = key
         self._options = PublishOptions() if options is None else options
-        self._versions = Versions(store if versions is None else versions, key)
+        self.versions = Versions(store if versions is None else versions, key)
         self._patience = Patience() if patience is None else patience
         self._clock = clock
         self._progress = progress
@@ -129,18 +129,55 @@ class Publisher:
             valid = self._valid(body)
         with self._timed("encode"):
             form = self._form(valid.body)
+        return self._publish(valid, form, is_rollback=False)
+
+    def put_back(self, version: Version) -> PublishReport:
+        """Publishes a version that was kept, byte for byte as it was stored, over a newer one.
+
+        Until then newest payload is not published over it again, but for a still newer one: see
+        `ValueMetadata.hold`.
+
+        Args:
+            version: One of `versions`.
+
+        Raises:
+            PayloadError: No client could use it.
+            PublishRefusedError: Too many users would get another answer.
+            AdapterError: As for `publish`; or the version is not whole any more.
+        """
+        self._steps = {}
+        with self._timed("read the version"):
+            item = self.versions.read(version)
+            manifest = Manifest.parse(item.value, self.place)
+            chunks = {} if manifest is None else chunks_of(self._store, self._key, manifest)
+            payload = payload_in(self._store, self._key, item)
+        with self._timed("validate"):
+            valid = validate(payload)
+        keys = {} if manifest is None else manifest.chunk_keys(self._key)
+        form = Form(
+            item.value,
+            version.metadata.sha256,
+            version.metadata.encoding,
+            manifest,
+            {keys[chunk]: value for chunk, value in chunks.items()},
+        )
+        return self._publish(valid, form, is_rollback=True)
+
+    def _publish(self, valid: Validation, form: Form, *, is_rollback: bool) -> PublishReport:
         for attempt in range(1, _ATTEMPTS + 1):
             with self._timed("look"):
                 stored = look(self._store, self._key)
             if self._is_same(stored, valid, form):
                 return self._report("unchanged", valid, form, stored, attempt)
-            self._guard_age(stored, valid)
+            if not is_rollback:
+                self._guard_age(stored, valid)
+            hold = max(stored.time, stored.hold) if is_rollback else None
             flips = self._guard_flips(stored, valid)
             if self._options.dry_run:
                 return self._report("would publish", valid, form, stored, attempt, flips=flips)
             replaced = self._manifest_there(stored)
             try:
-                version, written = self._write(stored, valid, form, replaced)
+                version, written = self._write(stored, valid, form, replaced, hold)
             except Conflict:
                 self._patience.wait(self._patience.pause(1) / 4)
                 continue
@@ -182,11 +219,8 @@ class Publisher:
 
     def _is_same(self, stored: Stored, valid: Validation, form: Form) -> bool:
         if stored.metadata is not None:
-            return (
-                stored.metadata.payload == valid.digest
-                and stored.metadata.encoding == form.encoding
-                and self._options.hold is None
-            )
+            same = stored.metadata.payload == valid.digest
+            return same and stored.metadata.encoding == form.encoding
         plain = form.encoding == "plain"
         return plain and stored.payload is not None and stored.payload == valid.body
 
@@ -200,8 +234,8 @@ class Publisher:
                 "publishes it all the same",
                 "older",
             )
-        hold = stored.metadata.hold if stored.metadata is not None else None
-        if hold is not None and valid.time <= hold:
+        hold = stored.hold
+        if valid.time <= hold:
             raise PublishRefusedError(
                 f"{self.place} was rolled back: payloads up to time {hold} are not published over it, and "
                 f"this one has {valid.time}; --force publishes it all the same",
@@ -244,15 +278,15 @@ class Publisher:
     # Writing
 
     def _write(
-        self, stored: Stored, valid: Validation, form: Form, replaced: Manifest | None
+        self, stored: Stored, valid: Validation, form: Form, replaced: Manifest | None, hold: int | None
     ) -> tuple[str | None, int]:
         """Writes everything in its order; the value under the key only over what was judged."""
-        metadata = self._metadata(valid, form)
+        metadata = self._metadata(valid, form, hold)
         version: str | None = None
         if self._options.keep:
             with self._timed("keep"):
                 self._keep_what_is_there(stored)
-                version = self._versions.keep(form.value, metadata)
+                version = self.versions.keep(form.value, metadata)
         written = 0
         if form.manifest is not None:
             in_use = [] if replaced is None else list(replaced.chunk_keys(self._key).values())
@@ -271,7 +305,7 @@ class Publisher:
             lambda done, all_of_them: self._tell("chunks", done, all_of_them),
         )
 
-    def _metadata(self, valid: Validation, form: Form) -> ValueMetadata:
+    def _metadata(self, valid: Validation, form: Form, hold: int | None) -> ValueMetadata:
         return ValueMetadata(
             time=valid.time,
             sha256=form.sha256,
@@ -281,7 +315,7 @@ class Publisher:
             encoding=form.encoding,
             published_at=int(self._clock() * 1000),
             app=self._options.target_app,
-            hold=self._options.hold,
+            hold=hold,
         )
 
     def _manifest_there(self, stored: Stored) -> Manifest | None:
@@ -312,22 +346,20 @@ class Publisher:
             encoding="plain" if manifest is None else "plain+chunks",
             published_at=int(written * 1000),
         )
-        self._versions.keep(item.value, metadata)
+        self.versions.keep(item.value, metadata)
 
     # Afterwards
 
     def _verify(self, form: Form, time_ms: int) -> Outcome:
-        if not self._options.verify:
-            return "published"
         return verify(self._store, self._key, form, time_ms, self._patience.wait)
 
     def _tidy(self, form: Form, replaced: Manifest | None) -> None:
         """Deletes versions that are too old, and chunks that nothing needs any more."""
-        versions = self._versions.prune(self._options.keep, form.sha256) if self._options.keep else []
+        versions = self.versions.prune(self._options.keep, form.sha256) if self._options.keep else []
         used = [manifest for manifest in (form.manifest, replaced) if manifest is not None]
         for version in versions:
             if version.metadata.encoding.endswith("+chunks"):
-                found = Manifest.parse(self._versions.read(version).value, self.place)
+                found = Manifest.parse(self.versions.read(version).value, self.place)
                 used += [found] if found is not None else []
         if used:
             collect(self._store, self._key, used, self._clock())

@@ -43,6 +43,12 @@ class Stored:
         return self.version != ABSENT
 
     @property
+    def hold(self) -> int:
+        """Payloads with this time or older ones are not to be published over it; -1 for none."""
+        found = None if self.metadata is None else self.metadata.hold
+        return -1 if found is None else found
+
+    @property
     def time(self) -> int:
         """When the project was changed according to it, in ms since the epoch; 0 if that is unknown."""
         if self.metadata is not None:
