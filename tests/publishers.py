@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from statsig_fastly.emulator import Emulator
     from statsig_fastly.publish.store import Store
 
-__all__ = ["KEY", "STORE", "TickingClock", "api_of", "config_store", "kv_store", "padded", "patience", "publisher"]
+__all__ = [
+    "KEY",
+    "STORE",
+    "TickingClock",
+    "api_of",
+    "config_store",
+    "kv_store",
+    "padded",
+    "patience",
+    "publisher",
+]
 
 STORE: Final = "specs"
 KEY: Final = "statsig-1"
@@ -92,7 +102,7 @@ def publisher(
 
 
 def padded(size: int, time: int = TIME, number: int = 1) -> bytes:
-    """The small project, made as large as this by a config that says much; its numbers differ along the way."""
+    """The small project, made as large as this by a config that says much, nothing of it twice."""
     data = project(time, number)
     spec = json.loads(json.dumps(data["dynamic_configs"][1]))
     spec["name"] = "much"

@@ -85,7 +85,7 @@ def test_gates_that_do_not_exist_circles_and_id_lists_are_named() -> None:
 @pytest.mark.parametrize("v1", [True, False])
 def test_what_is_called_unsupported_is_what_the_engine_does_not_support(v1: bool) -> None:
     """Every type and operator, asked of the engine."""
-    asked = [
+    asked: list[tuple[str, str | None]] = [
         (kind, "any") for kind in (*_TYPES, *_V1_ONLY, "public", "pass_gate", "PUBLIC", "from_the_future", "")
     ]
     asked += [("user_field", operator) for operator in (*_OPERATORS, "ANY", "encoded_any", "", None)]

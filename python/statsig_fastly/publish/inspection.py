@@ -6,8 +6,9 @@ In: a payload that compiles. Out: `Inspection`.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from statsig_fastly.publish.specs import encoded
 from statsig_fastly.publish.validation import validate
@@ -131,14 +132,13 @@ def _fields(condition: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _compressed(body: bytes) -> dict[str, int]:
-    from statsig_fastly.publish.encoding import compressed
+    from statsig_fastly.publish.encoding import Compression, compressed
 
     found = {}
-    for how in ("gzip", "zstd", "brotli"):
-        try:
-            found[how] = len(compressed(body, how))  # type: ignore[arg-type]  # one of them
-        except ValueError:
-            continue
+    for how in get_args(Compression):
+        with suppress(ValueError):  # what it takes is not installed
+            found[how] = len(compressed(body, how))
+    del found["plain"]
     return found
 
 

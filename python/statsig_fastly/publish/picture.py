@@ -20,6 +20,10 @@ _ROW: Final = 26
 _TOP: Final = 64
 _MOST: Final = 30
 _LABEL_CHARACTERS: Final = 34
+_STYLE: Final = (
+    "<style>text{font-family:system-ui,sans-serif;fill:#202124}.t{font-size:16px;font-weight:600}"
+    ".n{font-size:13px}.s{font-size:12px;fill:#5f6368}</style>"
+)
 _COLOURS: Final = {"changed": "#1a73e8", "removed": "#d93025", "added": "#188038"}
 
 
@@ -41,12 +45,14 @@ def flips_svg(flips: Flips) -> str:
         f'<text x="{36 + 110 * at}" y="{height - 16}" class="s">{how}</text>'
         for at, (how, colour) in enumerate(_COLOURS.items())
     )
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
+        f'height="{height}" role="img" aria-label="{escape(title)}">'
+    )
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
-            f'height="{height}" role="img" aria-label="{escape(title)}">',
-            "<style>text{font-family:system-ui,sans-serif;fill:#202124}.t{font-size:16px;font-weight:600}"
-            ".n{font-size:13px}.s{font-size:12px;fill:#5f6368}</style>",
+            head,
+            _STYLE,
             f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
             f'<text x="20" y="30" class="t">{escape(title)}</text>',
             '<text x="20" y="50" class="s">share of users, per gate, config, experiment and layer</text>',

@@ -1,4 +1,4 @@
-"""Where payloads come from and go to, as command lines name it: `cdn`, `file:PATH`, `kv:STORE/KEY` and so on."""
+"""Where payloads come from and go to, as command lines name it: `cdn`, `file:PATH`, `kv:STORE/KEY`."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from statsig_fastly.chunks import Manifest
 from statsig_fastly.errors import AdapterError
 from statsig_fastly.publish.chunk_upkeep import collect, put_chunks
 from statsig_fastly.publish.form import Chunking, Form, in_form
+from statsig_fastly.publish.guards import guard_age, guard_flips
 from statsig_fastly.publish.metadata import ValueMetadata
-from statsig_fastly.publish.refused import PublishRefusedError
 from statsig_fastly.publish.report import Outcome, PublishReport
 from statsig_fastly.publish.retries import Patience
 from statsig_fastly.publish.specs import Specs, encoded
@@ -38,12 +38,10 @@ if TYPE_CHECKING:
     from statsig_fastly.publish.encoding import Compression
     from statsig_fastly.publish.flips import Flips
     from statsig_fastly.publish.store import Store
-    from statsig_fastly.publish.versions import Version
 
 __all__ = ["PublishOptions", "Publisher"]
 
 _ATTEMPTS: Final = 30
-_SAMPLE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,9 @@ class PublishOptions:
         force: Publish also what is older than what is there, or was rolled back.
         max_flips: Share of users, 0 to 1, that may get another answer from any one gate, config, experiment
             or layer; None for no limit.
-        users: Whom to count that for; None makes up 10,000.
+        users: Whom to count that for; None makes up users.
+        sample: How many are made up.
+        seed: Another one makes up other users.
         dry_run: Do all but write.
     """
 
@@ -69,6 +69,8 @@ class PublishOptions:
     force: bool = False
     max_flips: float | None = None
     users: Sequence[StatsigUser] | None = None
+    sample: int = 10_000
+    seed: int = 2024
     dry_run: bool = False
 
 
@@ -131,26 +133,43 @@ class Publisher:
             form = self._form(valid.body)
         return self._publish(valid, form, is_rollback=False)
 
-    def put_back(self, version: Version) -> PublishReport:
-        """Publishes a version that was kept, byte for byte as it was stored, over a newer one.
+    def look(self) -> Stored:
+        """What is there now.
 
-        Until then newest payload is not published over it again, but for a still newer one: see
-        `ValueMetadata.hold`.
+        Raises:
+            AdapterError: The store failed.
+        """
+        return look(self._store, self._key)
+
+    def roll_back(self, start: str | None = None, *, restamp: bool = False) -> PublishReport:
+        """Puts a version back that was kept, byte for byte as it was stored, over a newer one.
+
+        What it takes the place of is not published over it again, but for something newer still: see
+        `ValueMetadata.hold`. SDKs take no payload with a time before that of the one they have.
 
         Args:
-            version: One of `versions`.
+            start: How the id of the version starts; None for the version before the current one.
+            restamp: Whether to give it a time after that of the current one, so that SDKs do take it. It is
+                another payload then, and has no checksum.
 
         Raises:
             PayloadError: No client could use it.
             PublishRefusedError: Too many users would get another answer.
-            AdapterError: As for `publish`; or the version is not whole any more.
+            AdapterError: As for `publish`; or there is no such version, or it is not whole any more.
+            ValueError: `start` is too short to tell.
         """
         self._steps = {}
         with self._timed("read the version"):
+            stored = self.look()
+            version = self.versions.find(start) if start is not None else self.versions.before(stored)
             item = self.versions.read(version)
+            payload = payload_in(self._store, self._key, item)
             manifest = Manifest.parse(item.value, self.place)
             chunks = {} if manifest is None else chunks_of(self._store, self._key, manifest)
-            payload = payload_in(self._store, self._key, item)
+        if restamp:
+            data = {**Specs.parse(payload).data, "time": max(stored.time, stored.hold) + 1}
+            data.pop("checksum", None)
+            return self.publish(encoded(data))
         with self._timed("validate"):
             valid = validate(payload)
         keys = {} if manifest is None else manifest.chunk_keys(self._key)
@@ -169,8 +188,8 @@ class Publisher:
                 stored = look(self._store, self._key)
             if self._is_same(stored, valid, form):
                 return self._report("unchanged", valid, form, stored, attempt)
-            if not is_rollback:
-                self._guard_age(stored, valid)
+            if not (is_rollback or self._options.force):
+                guard_age(stored, valid.time, self.place)
             hold = max(stored.time, stored.hold) if is_rollback else None
             flips = self._guard_flips(stored, valid)
             if self._options.dry_run:
@@ -182,7 +201,14 @@ class Publisher:
                 self._patience.wait(self._patience.pause(1) / 4)
                 continue
             with self._timed("verify"):
-                outcome = self._verify(form, valid.time)
+                outcome = verify(
+                    self._store,
+                    self._key,
+                    form,
+                    valid.time,
+                    replaced=stored.version,
+                    wait=self._patience.wait,
+                )
             with self._timed("tidy"):
                 self._tidy(form, replaced)
             return self._report(
@@ -224,56 +250,25 @@ class Publisher:
         plain = form.encoding == "plain"
         return plain and stored.payload is not None and stored.payload == valid.body
 
-    def _guard_age(self, stored: Stored, valid: Validation) -> None:
-        if self._options.force or not stored.is_there:
-            return
-        there = stored.time
-        if valid.time < there:
-            raise PublishRefusedError(
-                f"{self.place} has a newer payload: time {there}, and this one has {valid.time}; --force "
-                "publishes it all the same",
-                "older",
-            )
-        hold = stored.hold
-        if valid.time <= hold:
-            raise PublishRefusedError(
-                f"{self.place} was rolled back: payloads up to time {hold} are not published over it, and "
-                f"this one has {valid.time}; --force publishes it all the same",
-                "held",
-            )
-
     def _guard_flips(self, stored: Stored, valid: Validation) -> Flips | None:
-        limit = self._options.max_flips
-        if limit is None or not stored.is_there:
+        options = self._options
+        if options.max_flips is None or not stored.is_there:
             return None
         with self._timed("count flips"):
-            flips = self._flips(stored, valid)
-        worst = None if flips is None else flips.worst
-        if flips is not None and worst is not None and worst.share > limit:
-            raise PublishRefusedError(
-                f"{worst.share:.2%} of {flips.users:,} users would get another answer for {worst.kind} "
-                f"{worst.name!r}, and the limit is {limit:.2%}",
-                "flips",
-                flips,
+            there = stored.payload
+            if there is None:
+                there = look(self._store, self._key, whole=True).payload
+            if there is None:  # what is there is no payload: nobody gets an answer from it
+                return None
+            return guard_flips(
+                there,
+                valid.body,
+                options.max_flips,
+                options.users,
+                sample=options.sample,
+                seed=options.seed,
+                progress=lambda done, total: self._tell("count flips", done, total),
             )
-        return flips
-
-    def _flips(self, stored: Stored, valid: Validation) -> Flips | None:
-        from statsig_fastly.publish.flips import count_flips
-        from statsig_fastly.publish.users import made_up_users
-
-        there = stored.payload
-        if there is None:
-            there = look(self._store, self._key, whole=True).payload
-        if there is None:  # what is there is no payload: nobody gets an answer from it
-            return None
-        users = self._options.users
-        if users is None:
-            users = made_up_users(_SAMPLE, [Specs.parse(there), valid.specs])
-        total = len(users)
-        return count_flips(
-            there, valid.body, users, progress=lambda done: self._tell("count flips", done, total)
-        )
 
     # Writing
 
@@ -349,9 +344,6 @@ class Publisher:
         self.versions.keep(item.value, metadata)
 
     # Afterwards
-
-    def _verify(self, form: Form, time_ms: int) -> Outcome:
-        return verify(self._store, self._key, form, time_ms, self._patience.wait)
 
     def _tidy(self, form: Form, replaced: Manifest | None) -> None:
         """Deletes versions that are too old, and chunks that nothing needs any more."""

@@ -26,7 +26,7 @@ _AGAIN_S: Final = 0.25
 
 
 def verify(
-    store: Store, key: str, form: Form, time: int, wait: Callable[[float], object]
+    store: Store, key: str, form: Form, time: int, *, replaced: str | None, wait: Callable[[float], object]
 ) -> Literal["published", "superseded"]:
     """Reads until what was written is there, or something newer.
 
@@ -35,6 +35,7 @@ def verify(
         key: The key.
         form: What was written.
         time: Time of the payload, in ms since the epoch.
+        replaced: The version that it took the place of, which a read that is behind still has.
         wait: What waits for so many seconds.
 
     Raises:
@@ -46,7 +47,8 @@ def verify(
         item = store.read(key)
         if item is not None and item.value == form.value:
             break
-        known = None if item is None else ValueMetadata.parse(item.metadata)
+        is_behind = item is None or item.version == replaced
+        known = None if item is None or is_behind else ValueMetadata.parse(item.metadata)
         if known is not None and known.time > time:
             return "superseded"
         if waited >= _LONGEST_S:

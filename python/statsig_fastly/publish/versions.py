@@ -6,8 +6,8 @@ kept as its manifest; the chunks are those of the key, and stay as long as a ver
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from statsig_fastly.errors import AdapterError
 from statsig_fastly.publish.metadata import ValueMetadata
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from statsig_fastly.publish.store import Item, Store
+    from statsig_fastly.publish.stored import Stored
 
 __all__ = ["Version", "Versions"]
 
@@ -37,6 +38,10 @@ class Version:
     id: str
     key: str
     metadata: ValueMetadata
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON data."""
+        return asdict(self)
 
 
 class Versions:
@@ -104,6 +109,24 @@ class Versions:
                 f"{self.store}: {what} of key {self._key!r} start with {start!r}; kept: {there}"
             )
         return found[0]
+
+    def before(self, stored: Stored) -> Version:
+        """The version before the one that is in use.
+
+        Args:
+            stored: What is in use.
+
+        Raises:
+            AdapterError: There is none.
+        """
+        known = self.all()
+        digest = None if stored.metadata is None else stored.metadata.sha256
+        at = next((at for at, each in enumerate(known) if each.metadata.sha256 == digest), -1)
+        if at + 1 >= len(known):
+            raise AdapterError(
+                f"{self.store}: no version of key {self._key!r} before the current one is kept"
+            )
+        return known[at + 1]
 
     def read(self, version: Version) -> Item:
         """The value of a version, as it was published.
