@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import os
 import pickle
 import sys
@@ -210,3 +211,10 @@ def test_arguments_that_cannot_be(arguments: dict[str, Any], kind: type[Exceptio
     with pytest.raises(kind) as caught:
         FileAdapter(**{"path": Path("specs.json"), **arguments})
     assert str(caught.value) == says
+
+
+def test_a_compressed_file(path: Path) -> None:
+    path.write_bytes(gzip.compress(SPECS))
+    assert fetched(FileAdapter(path)).body == SPECS
+    path.write_bytes(gzip.compress(SPECS)[:-9])
+    assert "the gzip value is not whole" in str(failure(FileAdapter(path)))

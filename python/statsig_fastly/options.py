@@ -33,6 +33,8 @@ class StatsigOptions:
     Attributes:
         data_adapter: Where the payload comes from: a `FastlyDataAdapter`, a `FastlyTomlAdapter`, a
             `MemoryAdapter`, or any object with the members of `SpecAdapter`.
+        data_store: In place of an adapter, a `DataStore` of the official package or any object in its shape:
+            see `DataStoreAdapter`.
         bootstrap: A payload to use when the adapter has none to give, as JSON text or bytes.
         sync_policy: When to look whether the adapter has something newer: every 10 s in the background,
             unless told otherwise. See `SyncPolicy`.
@@ -40,8 +42,10 @@ class StatsigOptions:
             does not answer in time: a copy for each SDK key and adapter. None keeps none.
         shared_polling: True if the processes of this host that have the same `last_known_good_dir` leave it
             to one of them at a time to ask the store, and take what it found from there.
-        fallback_to_statsig_api: True asks Statsig's own CDN at a start where nothing else has a payload.
-            Without an adapter it is the adapter.
+        fallback_to_statsig_api: True asks Statsig's own CDN at a start where nothing else has a payload, for
+            `init_timeout_ms` at most. Without an adapter it is the adapter.
+        specs_url: Where Statsig's config specs are, if not at its CDN: all of the address that stands before
+            `/<SDK key>.json`.
         stale_after: Seconds without a look that succeeds after which the ruleset counts as stale: a warning
             in the log, and `on_stale`. None: it never does.
         on_update: Called with `SyncDetails` after a newer ruleset was put in use, in the thread that did it.
@@ -87,11 +91,13 @@ class StatsigOptions:
     """
 
     data_adapter: SpecAdapter | None = None
+    data_store: object = None
     bootstrap: str | bytes | None = field(default=None, repr=False)
     sync_policy: SyncPolicy = _EVERY_TEN_SECONDS
     last_known_good_dir: str | os.PathLike[str] | None = None
     shared_polling: bool = False
     fallback_to_statsig_api: bool = False
+    specs_url: str | None = None
     stale_after: float | None = None
     on_update: Callable[[SyncDetails], object] | None = None
     on_stale: Callable[[SyncStats], object] | None = None
@@ -147,6 +153,17 @@ class StatsigOptions:
                 raise TypeError(f"argument 'log_event_transport': {str(error).partition(': ')[2]}") from None
 
     def _check_sync(self) -> None:
+        if self.data_store is not None:
+            if self.data_adapter is not None:
+                raise ValueError("argument 'data_store': expected no data_adapter with it, got both")
+            from statsig_fastly.adapters.data_store import DataStoreAdapter
+
+            # Made to be thrown away, as is the one below: they look at their arguments.
+            DataStoreAdapter(self.data_store, key="any")
+        if self.specs_url is not None:
+            from statsig_fastly.adapters.statsig_cdn import StatsigCdnAdapter
+
+            StatsigCdnAdapter("secret-any", specs_url=self.specs_url)
         if not isinstance(self.sync_policy, SyncPolicy):
             raise TypeError(f"argument 'sync_policy': expected SyncPolicy, got {_type(self.sync_policy)}")
         _check("last_known_good_dir", self.last_known_good_dir, (str, os.PathLike), "a path")

@@ -16,7 +16,9 @@ from typing import Literal, NoReturn
 
 from statsig_fastly.adapters import Payload
 from statsig_fastly.adapters.checks import check_text, value_problem
+from statsig_fastly.adapters.compression import decompressed
 from statsig_fastly.adapters.memory import encoded
+from statsig_fastly.adapters.plain_specs import MAX_PAYLOAD_BYTES
 from statsig_fastly.adapters.private_loop import PrivateLoop
 from statsig_fastly.errors import AdapterError, described
 from statsig_fastly.sdk_key import SdkKey
@@ -100,12 +102,13 @@ class DataStoreAdapter:
 
         Raises:
             AdapterError: The store raised something, which is the cause and makes it `retryable`; has nothing
-                under the key; or has something that does not look like a JSON object.
+                under the key; or has something that cannot be decompressed or does not look like a JSON
+                object.
         """
         from hashlib import sha256
 
         self._initialize()
-        body = self._read()
+        body = decompressed(self._read(), MAX_PAYLOAD_BYTES, self._asked())
         problem = value_problem(body)
         if problem is not None:
             raise AdapterError(f"{self._asked()}: {problem[0]}", retryable=problem[1])

@@ -100,7 +100,7 @@ class FastlyDataAdapter:
         if store_type not in ("kv", "config"):  # a tuple: what comes may not be hashable
             raise ValueError(f"store_type: expected 'kv' or 'config', got {store_type!r}")
         kind = KV if store_type == "kv" else CONFIG
-        check_store(store, kind)
+        store = check_store(store, kind)
         if config_spec_key is not None:
             check_text("config_spec_key", config_spec_key)
             problem = (key_problem if kind is KV else config_key_problem)(config_spec_key)

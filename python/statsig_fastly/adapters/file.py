@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 from statsig_fastly.adapters import Payload
 from statsig_fastly.adapters.checks import check_count, check_text, value_problem
+from statsig_fastly.adapters.compression import decompressed
+from statsig_fastly.adapters.plain_specs import MAX_PAYLOAD_BYTES
 from statsig_fastly.errors import AdapterError
 
 __all__ = ["FileAdapter"]
@@ -75,12 +77,13 @@ class FileAdapter:
             What is in the file, its version a SHA-256 digest of it; or None if that is still `held_version`.
 
         Raises:
-            AdapterError: The file cannot be read, is too large, does not look like a JSON object, or was
+            AdapterError: The file cannot be read or decompressed, is too large, does not look like a JSON
+            object, or was
                 being written all the time; only in that last case, and where it is empty, it is `retryable`.
         """
         from hashlib import sha256
 
-        body = self._read()
+        body = decompressed(self._read(), MAX_PAYLOAD_BYTES, self._asked())
         problem = value_problem(body)
         if problem is not None:
             raise AdapterError(f"{self._asked()}: {problem[0]}", retryable=problem[1] or not body)

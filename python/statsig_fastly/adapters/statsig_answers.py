@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from statsig_fastly.adapters.fastly_answers import one_line
 from statsig_fastly.errors import AdapterError, described
+from statsig_fastly.retry_after import retry_after
 from statsig_fastly.transport import TransportError
 
 if TYPE_CHECKING:
@@ -56,8 +57,6 @@ def refusal(asked: str, answer: Response, sdk_key: SdkKey) -> AdapterError:
         answer: The answer.
         sdk_key: What must not appear in the message.
     """
-    from statsig_fastly.retry_after import retry_after
-
     status = answer.status
     parts = [_meaning(answer, sdk_key)]
     wait = retry_after(answer.headers, time.time())

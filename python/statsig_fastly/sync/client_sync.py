@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientSync"]
 
+_PATIENCE_S = 30.0  # for one answer of Statsig's CDN
+
 
 class ClientSync:
     """The parts that keep a client up to date.
@@ -61,15 +63,18 @@ class ClientSync:
             )
         self.schedule = Schedule(options.sync_policy, self.looker, self.account, evaluator, pause=pause)
         bootstrap = options.bootstrap
+        timeout = options.init_timeout_ms / 1000
         self._start = Start(
             self.in_use,
-            options.init_timeout_ms / 1000,
+            timeout,
             looker=self.looker,
             name=name,
             account=self.account,
             kept=kept,
             bootstrap=bootstrap.encode() if isinstance(bootstrap, str) else bootstrap,
-            fallback=(lambda: _statsig_cdn(sdk_key)) if options.fallback_to_statsig_api else None,
+            fallback=(lambda: _statsig_cdn(sdk_key, options, timeout))
+            if options.fallback_to_statsig_api
+            else None,
         )
 
     def start(self) -> tuple[SyncDetails | None, tuple[FailureDetails, ...]]:
@@ -87,15 +92,24 @@ class ClientSync:
 
 
 def _adapter(sdk_key: str, options: StatsigOptions) -> SpecAdapter | None:
-    if options.data_adapter is not None or not options.fallback_to_statsig_api:
+    if options.data_adapter is not None:
         return options.data_adapter
-    return _statsig_cdn(sdk_key)
+    if options.data_store is not None:
+        from statsig_fastly.adapters.data_store import DataStoreAdapter
+
+        return DataStoreAdapter(options.data_store, sdk_key)
+    return _statsig_cdn(sdk_key, options, _PATIENCE_S) if options.fallback_to_statsig_api else None
 
 
-def _statsig_cdn(sdk_key: str) -> SpecAdapter:
+def _statsig_cdn(sdk_key: str, options: StatsigOptions, timeout: float) -> SpecAdapter:
     from statsig_fastly.adapters.statsig_cdn import StatsigCdnAdapter
 
-    return StatsigCdnAdapter(sdk_key)
+    return StatsigCdnAdapter(
+        sdk_key,
+        specs_url=options.specs_url,
+        service_name=options.service_name,
+        total_timeout=min(timeout, _PATIENCE_S),
+    )
 
 
 def _files(

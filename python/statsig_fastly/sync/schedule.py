@@ -85,10 +85,10 @@ class Schedule:
         self._pause = pause
         self._clock = clock
         self._chance = Chance(chance)
-        self._runs = False
+        self._runs = self._ended = False
         self._start_over()
         evaluator._on_look_due(self._noticed)  # noqa: SLF001 - the package's own
-        lifecycle.register_fork(self)
+        lifecycle.register_background(self)
 
     def _start_over(self) -> None:
         self._process = os.getpid()
@@ -97,7 +97,7 @@ class Schedule:
         self._looking = threading.Lock()
         self._due_at: float | None = None  # of the background thread
         self._requests = 0
-        self._requests_lock = threading.Lock()
+        self._requests_lock = threading.RLock()  # a signal handler may make a check at any time
         self._put_off = False
 
     def start(self, last: SyncDetails | None) -> None:
@@ -106,6 +106,8 @@ class Schedule:
         Args:
             last: What that came to; None if it is not over.
         """
+        if self._ended:
+            return  # shut down while it was starting
         self._runs = True
         if self._kind == "background":
             self._due_at = self._clock() + self._pause_after(last)
@@ -115,7 +117,7 @@ class Schedule:
 
     def stop(self) -> None:
         """Ends: no look begins after this. One that is under way goes on to its end."""
-        self._runs = False
+        self._runs, self._ended = False, True
         self._evaluator._look_after(None)  # noqa: SLF001 - the package's own
         self._thread.stop()
 
@@ -124,6 +126,13 @@ class Schedule:
         self._inherited = True
         if self._runs and self._kind != "manual":
             self._evaluator._look_after(0)  # noqa: SLF001 - the package's own
+
+    def _own_process(self) -> bool:
+        """In a forked child, once: locks and a thread of its own. True if it was now."""
+        if not self._inherited and self._process == os.getpid():
+            return False
+        self._start_over()
+        return True
 
     # Background
 
@@ -153,13 +162,11 @@ class Schedule:
 
     def _noticed(self) -> None:
         """Told by a check that it is time: never waits."""
-        if self._inherited or self._process != os.getpid():
-            self._start_over()
-            if self._kind == "background":
-                # Processes that are forked together must not ask together.
-                self._due_at = self._clock() + self._policy.seconds * self._chance()
-                self._thread.signal()
-                return
+        if self._own_process() and self._kind == "background":
+            # Processes that are forked together must not ask together.
+            self._due_at = self._clock() + self._policy.seconds * self._chance()
+            self._thread.signal()
+            return
         if not self._runs or self._kind != "on_request":
             return
         with self._requests_lock:
@@ -174,6 +181,7 @@ class Schedule:
     def request_began(self) -> None:
         """A request is being answered: a look that becomes due waits for its end."""
         if self._kind == "on_request":
+            self._own_process()
             with self._requests_lock:
                 self._requests += 1
 
@@ -181,6 +189,7 @@ class Schedule:
         """A request was answered. Returns the look that waited for that, if one did."""
         if self._kind != "on_request":
             return None
+        self._own_process()
         with self._requests_lock:
             self._requests = max(0, self._requests - 1)
             put_off, self._put_off = self._put_off, False
