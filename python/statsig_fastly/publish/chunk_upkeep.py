@@ -7,6 +7,7 @@ for a manifest that it writes next, and a reader may still be at a manifest that
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from statsig_fastly.publish.store import Conflict
@@ -62,12 +63,8 @@ def put_chunks(
 
 def missing_chunks(store: Store, chunks: Mapping[str, bytes]) -> dict[str, bytes]:
     """Those of the chunks that are not there, or are not what they should be."""
-    found = {}
-    for key, chunk in chunks.items():
-        item = store.read(key)
-        if item is None or item.value != chunk:
-            found[key] = chunk
-    return found
+    there = store.read_many(chunks)
+    return {key: chunk for key, chunk in chunks.items() if there.get(key) != chunk}
 
 
 def collect(
@@ -86,17 +83,28 @@ def collect(
         AdapterError: They could not be listed or deleted.
     """
     named = {chunk for manifest in in_use for chunk in manifest.chunk_keys(key).values()}
+    prefix = f"chunk.{key}."
+    # A key may start like another one and a dot, and chunks of that are none of this.
+    unnamed = [
+        entry
+        for entry in store.entries(prefix)
+        if entry.key not in named and "." not in entry.key.removeprefix(prefix)
+    ]
+    if not store.is_conditional:
+        old = [
+            entry.key
+            for entry in unnamed
+            if entry.modified_at is not None and now - entry.modified_at >= settled
+        ]
+        if old:
+            store.delete_many(old)
+        return len(old)
     deleted = 0
-    for entry in store.entries(f"chunk.{key}."):
-        # A key may start like another one and a dot.
-        if entry.key in named or "." in entry.key.removeprefix(f"chunk.{key}."):
-            continue
+    for entry in unnamed:
         head = store.head(entry.key)
         if head is None or head.modified_at is None or now - head.modified_at < settled:
             continue
-        try:
+        with suppress(Conflict):  # written again at this moment, so somebody needs it
             store.delete(entry.key, version=head.version)
-        except Conflict:
-            continue  # written again at this moment, so somebody needs it
-        deleted += 1
+            deleted += 1
     return deleted

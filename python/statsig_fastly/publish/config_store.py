@@ -23,7 +23,7 @@ from statsig_fastly.publish.store import ABSENT, Conflict, Head, Item, Listed
 from statsig_fastly.store_limits import CONFIG_ITEMS, CONFIG_VALUE_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from statsig_fastly.publish.retries import Patience
     from statsig_fastly.transport import Response
@@ -84,6 +84,12 @@ class ConfigStore:
             metadata = None
         return Item(digest, metadata, _modified(found), value)
 
+    def read_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The values of items by key, as far as they are there: all of the store is read at once."""
+        wanted = set(keys)
+        rows = self._rows() if wanted else []
+        return {row["item_key"]: _value(row) for row in rows if row["item_key"] in wanted}
+
     def write(self, key: str, value: bytes, metadata: str | None, *, replaces: str | None = None) -> None:
         """Writes an item: see `Store.write`. That nobody else writes meanwhile is not for sure."""
         longest = f"{_METADATA}{key}" if metadata is not None else key
@@ -114,14 +120,31 @@ class ConfigStore:
             if self._get(each) is not None:
                 self._ask("DELETE", f"item/{quote(each, safe='')}", asked)
 
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Deletes items, as many with one request as it may hold."""
+        there = {row["item_key"] for row in self._rows()}
+        self._change([{"op": "delete", "item_key": key} for key in keys if key in there])
+
     def entries(self, prefix: str) -> Iterator[Listed]:
         """The items whose keys start with `prefix`."""
-        asked = f"listing keys of {self._store}"
-        rows = decoded(self._ask("GET", "items", asked))
-        for row in rows if isinstance(rows, list) else ():
-            key = row.get("item_key") if isinstance(row, dict) else None
-            if isinstance(key, str) and key.startswith(prefix):
-                yield Listed(key, _modified(row))
+        for row in self._rows():
+            if row["item_key"].startswith(prefix):
+                yield Listed(row["item_key"], _modified(row))
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Every item of the store."""
+        asked = f"listing items of {self._store}"
+        answer = self._ask("GET", "items", asked)
+        rows = decoded(answer)
+        if answer.status != HTTPStatus.OK or not isinstance(rows, list):
+            raise self._api.unexpected(asked, "JSON with a list", answer)
+        return [
+            row
+            for row in rows
+            if isinstance(row, dict)
+            and isinstance(row.get("item_key"), str)
+            and isinstance(row.get("item_value"), str)
+        ]
 
     def _get(self, key: str) -> dict[str, Any] | None:
         asked = f"reading key {key!r} of {self._store}"
@@ -138,7 +161,7 @@ class ConfigStore:
         self._ask("PUT", f"item/{quote(key, safe='')}", asked, form, "application/x-www-form-urlencoded")
 
     def _change(self, operations: list[dict[str, str]]) -> None:
-        asked = f"writing chunks to {self._store}"
+        asked = f"changing items of {self._store}"
         for at in range(0, len(operations), _BATCH):
             body = json.dumps({"items": operations[at : at + _BATCH]}).encode()
             self._ask("PATCH", "items", asked, body, "application/json")

@@ -18,7 +18,7 @@ from statsig_fastly.publish.metadata import ValueMetadata
 from statsig_fastly.publish.store import ABSENT, Conflict, Head, Item, Listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["DirectoryStore", "locked", "replace_file"]
 
@@ -68,6 +68,10 @@ class DirectoryStore:
         digest = sha256(value).hexdigest()
         return Item(digest, metadata if known and known.sha256 == digest else None, modified, value)
 
+    def read_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The values of items by key, as far as they are there."""
+        return {key: item.value for key in keys if (item := self.read(key)) is not None}
+
     def write(self, key: str, value: bytes, metadata: str | None, *, replaces: str | None = None) -> None:
         """Writes an item: see `Store.write`."""
         file = self._file(key)
@@ -105,6 +109,11 @@ class DirectoryStore:
                 file.with_name(file.name + _METADATA).unlink(missing_ok=True)
         except OSError as error:
             raise AdapterError(f"deleting {file}: {error.strerror}") from None
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Deletes items one after the other."""
+        for key in keys:
+            self.delete(key)
 
     def entries(self, prefix: str) -> Iterator[Listed]:
         """The items whose keys start with `prefix`."""

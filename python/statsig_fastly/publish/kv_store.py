@@ -20,7 +20,7 @@ from statsig_fastly.publish.store import ABSENT, Conflict, Head, Item, Listed
 from statsig_fastly.store_limits import KV_VALUE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from statsig_fastly.publish.retries import Patience
     from statsig_fastly.transport import Response
@@ -87,13 +87,11 @@ class KvStore:
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
         head = _head(answer)
-        if head.version is None:  # without it, what is written later would not be on any condition
-            raise AdapterError(
-                f"{asked}: the answer has no Generation; most likely it is not the store's",
-                status=answer.status,
-                retryable=True,
-            )
         return Item(head.version, head.metadata, head.modified_at, answer.body)
+
+    def read_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The values of items by key, as far as they are there."""
+        return {key: item.value for key in keys if (item := self.read(key)) is not None}
 
     def write(self, key: str, value: bytes, metadata: str | None, *, replaces: str | None = None) -> None:
         """Writes an item: see `Store.write`."""
@@ -126,6 +124,11 @@ class KvStore:
         answer = self._ask("DELETE", key, asked, headers=headers, query="?force=true")
         if answer.status == HTTPStatus.PRECONDITION_FAILED:
             raise Conflict(f"{asked}: somebody else has written it meanwhile", status=answer.status)
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Deletes items one after the other."""
+        for key in keys:
+            self.delete(key)
 
     def entries(self, prefix: str) -> Iterator[Listed]:
         """The items whose keys start with `prefix`, page by page."""
@@ -168,7 +171,12 @@ class KvStore:
 
         def ask() -> Response:
             path = f"{self._store.path(store_id)}/keys/{quote(key, safe='')}{query}"
-            return self._checked(method, path, asked, headers=headers, body=body)
+            answer = self._checked(method, path, asked, headers=headers, body=body)
+            # Without a generation, what is written later would not be on any condition.
+            if method == "GET" and answer.status == HTTPStatus.OK and not answer.headers.get("generation"):
+                said = "the answer has no Generation; most likely it is not the store's"
+                raise AdapterError(f"{asked}: {said}", status=answer.status, retryable=True)
+            return answer
 
         answer = self._patience.ask(ask)
         # Nothing is there, or is it the store that is not?

@@ -319,7 +319,10 @@ class Publisher:
         item = self._store.read(self._key) if stored.is_there else None
         if item is None or item.version != stored.version:
             return None
-        return Manifest.parse(item.value, self.place)
+        try:
+            return Manifest.parse(item.value, self.place)
+        except AdapterError:  # of a form that is not known here
+            return None
 
     def _keep_what_is_there(self, stored: Stored) -> None:
         """Keeps what somebody else wrote, such as Statsig's own push: it can be gone back to then."""

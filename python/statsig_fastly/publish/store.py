@@ -76,6 +76,9 @@ class Store(Protocol):
     def read(self, key: str) -> Item | None:
         """An item; None if there is none."""
 
+    def read_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The values of items by key, as far as they are there."""
+
     def write(self, key: str, value: bytes, metadata: str | None, *, replaces: str | None = None) -> None:
         """Writes an item, in place of any other.
 
@@ -98,6 +101,9 @@ class Store(Protocol):
         Raises:
             Conflict: `version` was given, and another is there.
         """
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Deletes items without metadata, whatever they are."""
 
     def entries(self, prefix: str) -> Iterable[Listed]:
         """The items whose keys start with `prefix`."""

@@ -109,9 +109,6 @@ def payload_in(store: Store, key: str, item: Item) -> bytes:
 
 def chunks_of(store: Store, key: str, manifest: Manifest) -> dict[str, bytes]:
     """The chunks of a manifest by id, as far as they are there."""
-    found = {}
-    for chunk, chunk_key in manifest.chunk_keys(key).items():
-        item = store.read(chunk_key)
-        if item is not None:
-            found[chunk] = item.value
-    return found
+    keys = manifest.chunk_keys(key)
+    found = store.read_many(keys.values())
+    return {chunk: found[chunk_key] for chunk, chunk_key in keys.items() if chunk_key in found}

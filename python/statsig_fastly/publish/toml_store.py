@@ -18,7 +18,7 @@ from statsig_fastly.publish.directory_store import locked, replace_file
 from statsig_fastly.publish.store import ABSENT, Conflict, Head, Item, Listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from statsig_fastly.adapters.local_stores import LocalEntry
 
@@ -67,6 +67,10 @@ class TomlStore:
         value = entry.read().body
         return Item(sha256(value).hexdigest(), None, None, value)
 
+    def read_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The values of items by key, as far as they are there."""
+        return {key: item.value for key in keys if (item := self.read(key)) is not None}
+
     def write(self, key: str, value: bytes, metadata: str | None, *, replaces: str | None = None) -> None:
         """Writes an item: see `Store.write`. Metadata are not kept."""
         del metadata
@@ -98,6 +102,11 @@ class TomlStore:
         """Does not: what stands in the manifest is the developer's."""
         del version
         raise AdapterError(f"deleting key {key!r} of {self}: the manifest is left as it is")
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Deletes items one after the other."""
+        for key in keys:
+            self.delete(key)
 
     def entries(self, prefix: str) -> Iterator[Listed]:
         """The items whose keys start with `prefix`."""
