@@ -101,7 +101,13 @@ def test_stores_and_keys(commands: Commands, emulator: Emulator) -> None:
     (key,) = commands.json("keys", "kv:specs", "--prefix", "statsig-", "--long")
     assert key["key"] == "statsig-1"
     assert key["modified_at"] > 1.6e9
-    assert commands.run("stores").stdout.splitlines()[1].startswith("kv      specs  ")
+    made = commands.json("stores", "--create", "kv:another")
+    assert ("kv", "another") in [(store["kind"], store["name"]) for store in made]
+    assert "another" in emulator.kv_stores()
+    commands.json("stores", "--create", "config:second")
+    assert "second" in emulator.config_stores()
+    assert "HTTP 400" in commands.refused("stores", "--create", "kv:another", status=1)
+    assert commands.run("stores").stdout.splitlines()[2].startswith("kv      specs    ")
 
 
 def test_a_bench_times_every_kind(commands: Commands) -> None:

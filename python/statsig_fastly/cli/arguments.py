@@ -48,7 +48,13 @@ SdkKeyEnv: TypeAlias = Annotated[
     str, typer.Option(metavar="NAME", help="Environment variable that has Statsig's server key, for cdn.")
 ]
 SpecsUrl: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="URL", help="What Statsig's CDN is replaced with, for cdn.")
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="STATSIG_SPECS_URL",
+        show_envvar=True,
+        help="What Statsig's CDN is replaced with, for cdn.",
+    ),
 ]
 SpecsFormat: TypeAlias = Annotated[
     Literal["v1", "v2"],

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
+
+import typer
 
 from statsig_fastly.cli import arguments, showing
 from statsig_fastly.cli.endings import ending
-
-if TYPE_CHECKING:
-    import typer
 
 __all__ = ["register", "stores"]
 
@@ -20,6 +19,9 @@ def register(app: typer.Typer) -> None:
 
 def stores(
     *,
+    create: Annotated[
+        str | None, typer.Option(metavar="kv:NAME", help="Make a store first: kv:NAME or config:NAME.")
+    ] = None,
     api: arguments.Api = "https://api.fastly.com",
     token_env: arguments.TokenEnv = arguments.TOKEN_ENV,
     as_json: arguments.AsJson = False,
@@ -30,11 +32,14 @@ def stores(
 
     Ends with 0, 1 if the API failed, and 2 if the command line is wrong.
     """
-    from statsig_fastly.publish.listing import list_stores
-    from statsig_fastly.publish.places import Access
+    from statsig_fastly.publish.listing import create_store, list_stores
+    from statsig_fastly.publish.places import Access, Place
 
     with ending("stores"):
-        found = list_stores(Access(api, token_env))
+        access = Access(api, token_env)
+        if create is not None:
+            create_store(Place.parse(create, "--create"), access)
+        found = list_stores(access)
         if as_json:
             showing.print_json([store.to_dict() for store in found])
         elif not found:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from statsig_fastly.adapters.fastly_api import decoded
 from statsig_fastly.adapters.fastly_store import CONFIG, KV
@@ -15,7 +16,7 @@ from statsig_fastly.publish.retries import Patience
 if TYPE_CHECKING:
     from statsig_fastly.adapters.fastly_api import FastlyApi
 
-__all__ = ["KeySeen", "StoreSeen", "list_keys", "list_stores"]
+__all__ = ["KeySeen", "StoreSeen", "create_store", "list_keys", "list_stores"]
 
 _OK = 200
 _SHOWN = 255
@@ -83,6 +84,33 @@ def list_stores(access: Access) -> list[StoreSeen]:
         if isinstance(row, dict)
     ]
     return sorted(found, key=lambda store: (store.kind != "kv", store.name, store.id))
+
+
+def create_store(place: Place, access: Access) -> None:
+    """Makes an empty store.
+
+    Args:
+        place: Its kind and name.
+        access: How to get there.
+
+    Raises:
+        AdapterError: The API refused: the name is taken or not allowed, or the token may not.
+        ValueError: There is no token, or `place` is no store.
+    """
+    if place.kind not in {"kv", "config"} or place.key:
+        raise ValueError(f"--create: expected kv:NAME or config:NAME, got {str(place)!r}")
+    kind = KV if place.kind == "kv" else CONFIG
+    api = access.fastly()
+    asked = f"making {kind.words} {place.store!r} at {api.host}"
+    body, content_type = json.dumps({"name": place.store}).encode(), "application/json"
+    if kind is CONFIG:
+        body, content_type = urlencode({"name": place.store}).encode(), "application/x-www-form-urlencoded"
+    try:
+        answer = api.ask("POST", kind.path, asked, headers={"Content-Type": content_type}, body=body)
+    finally:
+        api.close()
+    if answer.status not in {200, 201}:
+        raise api.refusal(asked, answer)
 
 
 def list_keys(place: Place, access: Access, prefix: str = "", *, details: bool = False) -> list[KeySeen]:
