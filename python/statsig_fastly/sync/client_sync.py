@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from statsig_fastly.adapters import IdListAdapter
 from statsig_fastly.backoff import Chance
+from statsig_fastly.errors import described
 from statsig_fastly.sync.account import Account
 from statsig_fastly.sync.in_use import PayloadInUse
 from statsig_fastly.sync.look import Looker
@@ -17,11 +20,14 @@ if TYPE_CHECKING:
     from statsig_fastly.adapters import SpecAdapter
     from statsig_fastly.details import FailureDetails
     from statsig_fastly.options import StatsigOptions
+    from statsig_fastly.sync.id_lists import IdLists
     from statsig_fastly.sync.last_known_good import LastKnownGood
     from statsig_fastly.sync.shared import SharedPolling
     from statsig_fastly.sync.stats import SyncDetails, SyncStats
 
 __all__ = ["ClientSync"]
+
+_log = logging.getLogger("statsig_fastly")
 
 _PATIENCE_S = 30.0  # for one answer of Statsig's CDN
 
@@ -39,6 +45,8 @@ class ClientSync:
         in_use: The payload in use.
         account: What looks came to.
         looker: What looks; None without an adapter.
+        id_lists: What keeps ID lists up to date; None if none are fetched.
+        id_list_adapter: Where these come from, or None.
         schedule: When it looks.
     """
 
@@ -61,7 +69,11 @@ class ClientSync:
             self.looker = Looker(
                 self.adapter, self.in_use, self.account, pause=pause, kept=kept, shared=shared
             )
-        self.schedule = Schedule(options.sync_policy, self.looker, self.account, evaluator, pause=pause)
+        self.id_list_adapter = _id_list_adapter(sdk_key, options)
+        self.id_lists = _id_lists(evaluator, self.id_list_adapter, options)
+        self.schedule = Schedule(
+            options.sync_policy, self.looker, self.account, evaluator, pause=pause, id_lists=self.id_lists
+        )
         bootstrap = options.bootstrap
         timeout = options.init_timeout_ms / 1000
         self._start = Start(
@@ -81,9 +93,37 @@ class ClientSync:
         """Has something put in use: see `Start.run`."""
         return self._start.run()
 
+    def start_id_lists(self, timeout: float) -> bool | None:
+        """Fetches the ID lists. True if all came within so many seconds, None if none are to be fetched."""
+        return None if self.id_lists is None else self.id_lists.start(timeout)
+
+    def look(self) -> SyncDetails:
+        """Looks now, for a newer payload and at the ID lists.
+
+        Raises:
+            RuntimeError: There is no adapter.
+        """
+        if self.looker is None:
+            raise RuntimeError("there is no data_adapter to sync with: set StatsigOptions.data_adapter")
+        details = self.looker.look()
+        if self.id_lists is not None:
+            self.id_lists.round()
+        return details
+
     def begin(self, looked: SyncDetails | None) -> None:
         """Begins to look as the policy says, after the look of a start."""
         self.schedule.start(looked)
+
+    def close(self) -> None:
+        """Closes the adapters. Never raises."""
+        specs, lists = cast("tuple[object, object]", (self.adapter, self.id_list_adapter))
+        for adapter in [specs] if lists is specs else [specs, lists]:
+            close = getattr(adapter, "close", None)
+            try:
+                if close is not None:
+                    close()
+            except BaseException as error:  # an adapter of the user's own may raise anything  # noqa: BLE001
+                _log.warning("closing %s failed: %s", adapter, described(error))
 
     def stats(self) -> SyncStats:
         """What is in use, and how looks went."""
@@ -132,3 +172,28 @@ def _files(
     from statsig_fastly.sync.shared import SharedPolling
 
     return kept, SharedPolling(directory, name)
+
+
+def _id_list_adapter(sdk_key: str, options: StatsigOptions) -> IdListAdapter | None:
+    if options.id_list_adapter is not None or not options.enable_id_lists:
+        return options.id_list_adapter
+    adapter: object = options.data_adapter
+    if isinstance(adapter, IdListAdapter):
+        return adapter
+    from statsig_fastly.adapters.statsig_id_lists import StatsigIdListAdapter
+
+    return StatsigIdListAdapter(
+        sdk_key,
+        id_lists_url=options.id_lists_url,
+        download_id_list_file_api=options.download_id_list_file_api,
+    )
+
+
+def _id_lists(evaluator: Evaluator, adapter: IdListAdapter | None, options: StatsigOptions) -> IdLists | None:
+    if adapter is None:
+        return None
+    from statsig_fastly.id_list_sync import IdListSync
+    from statsig_fastly.sync.id_lists import IdLists
+
+    sync = IdListSync(adapter, evaluator, own=options.id_lists or ())
+    return IdLists(sync, options.id_lists_sync_interval_ms / 1000)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from statsig_fastly._native import Evaluator
     from statsig_fastly.sync.account import Account
+    from statsig_fastly.sync.id_lists import IdLists
     from statsig_fastly.sync.look import Looker
     from statsig_fastly.sync.policy import SyncPolicy
     from statsig_fastly.sync.stats import SyncDetails
@@ -62,6 +63,7 @@ class Schedule:
         account: What knows when the ruleset becomes stale.
         evaluator: Whose checks notice that it is time, `on_request` and after a fork.
         pause: As `pause_of` makes it.
+        id_lists: What is kept up to date with the looks; None if there is nothing.
         clock: Seconds of a clock that only moves forward.
         chance: Numbers from 0 to 1; None for a generator of its own.
     """
@@ -74,6 +76,7 @@ class Schedule:
         evaluator: Evaluator,
         *,
         pause: Callable[[int, float | None], float],
+        id_lists: IdLists | None = None,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] | None = None,
     ) -> None:
@@ -83,6 +86,7 @@ class Schedule:
         self._account = account
         self._evaluator = evaluator
         self._pause = pause
+        self._id_lists = id_lists
         self._clock = clock
         self._chance = Chance(chance)
         self._runs = self._ended = False
@@ -142,7 +146,7 @@ class Schedule:
             return None
         now = self._clock()
         if now >= self._due_at:
-            details = None if self._looker is None else self._looker.look_if_due()
+            details = None if self._looker is None else self._look(self._looker)
             now = self._clock()
             self._due_at = now + self._pause_after(details)
         else:
@@ -213,12 +217,18 @@ class Schedule:
     def _look_once(self, looker: Looker, looking: threading.Lock) -> SyncDetails:
         details: SyncDetails | None = None
         try:
-            details = looker.look_if_due()
+            details = self._look(looker)
             return details
         finally:
             looking.release()
             if self._runs and not self._inherited:
                 self._watch(self._pause_after(details))
+
+    def _look(self, looker: Looker) -> SyncDetails:
+        details = looker.look_if_due()
+        if self._id_lists is not None:
+            self._id_lists.round_if_due()
+        return details
 
     def _watch(self, seconds: float) -> None:
         self._evaluator._look_after(int(seconds * 1000))  # noqa: SLF001 - the package's own
