@@ -86,11 +86,14 @@ def access(
     specs_format: Literal["v1", "v2"],
     *,
     largest: int = 25_000_000,
+    id_lists_url: str | None = None,
 ) -> Access:
     """How to get at stores and at Statsig, by these options."""
     from statsig_fastly.publish.places import Access
 
-    return Access(api, token_env, sdk_key_env, specs_url, specs_format, largest=largest)
+    return Access(
+        api, token_env, sdk_key_env, specs_url, specs_format, largest=largest, id_lists_url=id_lists_url
+    )
 
 
 def seconds(text: str, option: str) -> float:

@@ -98,6 +98,15 @@ def publish(
     sdk_key_env: arguments.SdkKeyEnv = "STATSIG_SDK_KEY",
     specs_url: arguments.SpecsUrl = None,
     specs_format: arguments.SpecsFormat = "v1",
+    id_lists_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="STATSIG_ID_LISTS_URL",
+            show_envvar=True,
+            help="Where the index of ID lists is, if not at Statsig's CDN.",
+        ),
+    ] = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Publish config specs to a store: checked, guarded, and read back.
@@ -116,7 +125,15 @@ def publish(
         job = PublishJob(
             source=Place.parse(source, "--from"),
             target=Place.parse(target, "--to", target=True),
-            access=arguments.access(api, token_env, sdk_key_env, specs_url, specs_format, largest=largest),
+            access=arguments.access(
+                api,
+                token_env,
+                sdk_key_env,
+                specs_url,
+                specs_format,
+                largest=largest,
+                id_lists_url=id_lists_url,
+            ),
             target_app=target_app,
             compression=compress,
             chunking=chunks,
@@ -166,6 +183,11 @@ def show_report(report: PublishReport) -> None:
         flips = report.flips
         showing.line(f"  flips     {flips.any_flip:,} of {flips.users:,} users get another answer")
     steps = [(step, taken) for step, taken in report.seconds.items() if taken >= _WORTH_A_WORD_S]
+    if report.id_lists is not None:
+        lists = report.id_lists
+        showing.line(
+            f"  ID lists  {lists.outcome}: {lists.lists} ({lists.written} of them new), {lists.size:,} bytes"
+        )
     taken = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in steps)
     showing.line(f"  took      {sum(report.seconds.values()):.2f} s" + (f" ({taken})" if taken else ""))
     for warning in report.warnings:

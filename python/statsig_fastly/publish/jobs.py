@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from statsig_fastly.errors import AdapterError
-from statsig_fastly.publish.places import Access, Place, open_source, open_store
+from statsig_fastly.publish.places import Access, Place, open_id_lists, open_source, open_store
 from statsig_fastly.publish.publisher import Publisher, PublishOptions
 from statsig_fastly.publish.retries import Patience
 from statsig_fastly.publish.watch import Stopped, Watch
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from statsig_fastly.adapters import SpecAdapter
     from statsig_fastly.publish.encoding import Compression
     from statsig_fastly.publish.form import Chunking
+    from statsig_fastly.publish.id_lists import IdListPublisher
     from statsig_fastly.publish.report import PublishReport
     from statsig_fastly.publish.watch import WatchState
 
@@ -84,10 +85,12 @@ class OpenJob:
     Attributes:
         source: Where payloads come from.
         publisher: What publishes them.
+        id_lists: What publishes ID lists beside them; None for nothing.
     """
 
     source: SpecAdapter
     publisher: Publisher
+    id_lists: IdListPublisher | None = None
 
     def publish(self) -> PublishReport:
         """Publishes what the source has now.
@@ -100,7 +103,10 @@ class OpenJob:
             raise AdapterError(
                 f"{self.source.name}: it says that nothing is new, and was not told of anything"
             )
-        return self.publisher.publish(payload.body)
+        report = self.publisher.publish(payload.body)
+        if self.id_lists is None or report.outcome == "would publish":
+            return report
+        return replace(report, id_lists=self.id_lists.publish())
 
     def watch(
         self,
@@ -109,7 +115,9 @@ class OpenJob:
         report: Callable[[WatchState, PublishReport | None], object],
     ) -> None:
         """Publishes what the source has, until `stopped` is set: see `Watch`."""
-        Watch(self.source, self.publisher, interval, stopped=stopped, report=report).run()
+        beside = None if self.id_lists is None else self.id_lists.publish
+        watch = Watch(self.source, self.publisher, interval, stopped=stopped, report=report, beside=beside)
+        watch.run()
 
 
 @contextmanager
@@ -133,7 +141,11 @@ def open_job(
         with open_publisher(
             job.target, job.access, job.options, job.history, stopped=stopped, progress=progress
         ) as publisher:
-            yield OpenJob(source, publisher)
+            if not job.id_lists:
+                yield OpenJob(source, publisher)
+                return
+            with closing(open_id_lists(job.source, job.access)) as lists:
+                yield OpenJob(source, publisher, publisher.beside(lists))
     finally:
         source.close()
 

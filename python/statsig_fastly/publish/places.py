@@ -12,10 +12,12 @@ from statsig_fastly.errors import AdapterError
 if TYPE_CHECKING:
     from statsig_fastly.adapters import SpecAdapter
     from statsig_fastly.adapters.fastly_api import FastlyApi
+    from statsig_fastly.adapters.fastly_id_lists import FastlyIdListAdapter
+    from statsig_fastly.adapters.statsig_id_lists import StatsigIdListAdapter
     from statsig_fastly.publish.retries import Patience
     from statsig_fastly.publish.store import Store
 
-__all__ = ["Access", "Place", "PlaceKind", "open_source", "open_store", "read_payload"]
+__all__ = ["Access", "Place", "PlaceKind", "open_id_lists", "open_source", "open_store", "read_payload"]
 
 PlaceKind: TypeAlias = Literal["cdn", "file", "kv", "config", "toml"]
 
@@ -38,6 +40,7 @@ class Access:
         sdk_key_variable: Environment variable with the server key of the Statsig project.
         specs_url: What Statsig's CDN is replaced with: everything before `/<SDK key>.json`.
         specs_format: Which of Statsig's formats is asked for.
+        id_lists_url: Where the index of ID lists is, if not at Statsig's CDN.
         largest: Most that a value of the KV Store may have, in bytes.
     """
 
@@ -47,6 +50,7 @@ class Access:
     specs_url: str | None = None
     specs_format: Literal["v1", "v2"] = "v1"
     largest: int = 25_000_000
+    id_lists_url: str | None = None
 
     def token(self) -> str:
         """The Fastly API token.
@@ -183,6 +187,23 @@ def open_source(place: Place, access: Access) -> SpecAdapter:
         max_value_bytes=max(access.largest, 25_000_000),
         total_timeout=_TOTAL_TIMEOUT_S,
     )
+
+
+def open_id_lists(place: Place, access: Access) -> StatsigIdListAdapter | FastlyIdListAdapter:
+    """The adapter that reads ID lists from where the config specs come from.
+
+    Raises:
+        ValueError: There are none, or what it takes is missing or cannot work.
+    """
+    if place.kind == "cdn":
+        from statsig_fastly.adapters.statsig_id_lists import StatsigIdListAdapter
+
+        return StatsigIdListAdapter(access.sdk_key(), id_lists_url=access.id_lists_url)
+    if place.kind == "kv" and place.key:
+        from statsig_fastly.adapters.fastly_id_lists import FastlyIdListAdapter
+
+        return FastlyIdListAdapter(place.store, place.key, token=access.token(), api=access.api)
+    raise ValueError(f"--id-lists: expected --from cdn or --from kv:STORE/KEY, got {str(place)!r}")
 
 
 def open_store(place: Place, access: Access, patience: Patience) -> tuple[Store, str]:

@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from statsig_fastly._native import StatsigUser
+    from statsig_fastly.adapters import IdListAdapter
     from statsig_fastly.publish.encoding import Compression
     from statsig_fastly.publish.flips import Flips
+    from statsig_fastly.publish.id_lists import IdListPublisher
     from statsig_fastly.publish.store import Store
 
 __all__ = ["PublishOptions", "Publisher"]
@@ -114,6 +116,16 @@ class Publisher:
     def place(self) -> str:
         """The store and the key, in words."""
         return f"key {self._key!r} of {self._store}"
+
+    def beside(self, lists: IdListAdapter) -> IdListPublisher:
+        """What publishes ID lists beside the key.
+
+        Raises:
+            ValueError: The store cannot hold lists, or the key leaves no room for theirs.
+        """
+        from statsig_fastly.publish.id_lists import IdListPublisher
+
+        return IdListPublisher(lists, self._store, self._key, wait=self._patience.wait, clock=self._clock)
 
     def publish(self, body: bytes) -> PublishReport:
         """Publishes a payload, unless it is there already.

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from statsig_fastly.publish.flips import Flips
+    from statsig_fastly.publish.id_lists import IdListReport
     from statsig_fastly.publish.validation import Warned
 
 __all__ = ["Outcome", "PublishReport"]
@@ -38,6 +39,7 @@ class PublishReport:
         flips: How many users get another answer, if that was counted.
         attempts: How often it was tried, because somebody else was writing.
         seconds: How long each step took.
+        id_lists: What became of ID lists; None if they were not to be published.
     """
 
     outcome: Outcome
@@ -56,6 +58,7 @@ class PublishReport:
     flips: Flips | None = None
     attempts: int = 1
     seconds: Mapping[str, float] = field(default_factory=dict)
+    id_lists: IdListReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON data."""

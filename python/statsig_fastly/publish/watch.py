@@ -26,6 +26,7 @@ __all__ = ["Stopped", "Watch", "WatchState"]
 
 # How often the store is looked at where the source has nothing new: somebody else may have written to it.
 _STORE_AGAIN_S: Final = 60.0
+_BESIDE_S: Final = 60.0
 _LONGEST_PAUSE_S: Final = 60.0
 _JITTER: Final = 0.1
 
@@ -75,6 +76,7 @@ class Watch:
         interval: Seconds from the end of a look to the next.
         stopped: Ends the loop when it is set.
         report: Told of every look.
+        beside: What else is to be done, about once a minute, such as publishing ID lists.
         clock: Seconds since the epoch.
         chance: Numbers from 0 to 1; None for a generator of its own.
     """
@@ -87,6 +89,7 @@ class Watch:
         *,
         stopped: threading.Event,
         report: Callable[[WatchState, PublishReport | None], object],
+        beside: Callable[[], object] | None = None,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] | None = None,
     ) -> None:
@@ -95,6 +98,8 @@ class Watch:
         self._interval = interval
         self._stopped = stopped
         self._report = report
+        self._beside = beside
+        self._beside_at: float | None = None
         self._clock = clock
         self._chance = Chance(chance)
         self._state = WatchState("nothing new", 0.0)
@@ -122,6 +127,7 @@ class Watch:
         try:
             report = self._publish()
             outcome = "nothing new" if report is None else _outcome(report)
+            self._do_beside()
         except PublishRefusedError as refused:
             outcome, error = "refused", str(refused)
         except (StatsigFastlyError, OSError) as failed:
@@ -143,6 +149,13 @@ class Watch:
         if failures:
             pause = max(pause, pause_after(failures, _LONGEST_PAUSE_S, self._chance))
         return pause if asked_for is None else max(pause, asked_for)
+
+    def _do_beside(self) -> None:
+        now = self._clock()
+        if self._beside is None or (self._beside_at is not None and now - self._beside_at < _BESIDE_S):
+            return
+        self._beside()
+        self._beside_at = now  # if it failed, the next look tries again
 
     def _publish(self) -> PublishReport | None:
         payload = self._source.fetch(self._held)
