@@ -13,7 +13,7 @@ from small_project import payload
 from statsig_fastly.publish.flips import count_flips
 from statsig_fastly.publish.specs import Specs
 from statsig_fastly.publish.users import made_up_users
-from statsig_fastly.sample_project import HOLDOUT, sample_project, sample_users
+from statsig_fastly.sample_project import HOLDOUT, sample_project, sample_users, to_v1
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,6 +128,14 @@ def test_what_is_new_is_counted_but_is_not_the_worst() -> None:
     found = count_flips(json.dumps(old).encode(), json.dumps(new).encode(), ["a", "b", "c", "d", "e", "f"])
     assert [(spec.name, spec.how) for spec in found.specs] == [("fresh", "added")]
     assert found.worst is None
+    assert found.any_flip == 0
+
+
+def test_the_other_format_asks_nothing_again() -> None:
+    """But for what that format says otherwise."""
+    old, _ = changed()
+    found = count_flips(json.dumps(old).encode(), json.dumps(to_v1(old)).encode(), ["a", "b"])
+    assert found.asked <= 2
     assert found.any_flip == 0
 
 

@@ -30,7 +30,7 @@ def line(text: str = "", *, style: str = "") -> None:
     else:
         from rich.text import Text
 
-        console.print(Text(text, style=style))
+        console.print(Text(text, style=style), soft_wrap=True)
     sys.stdout.flush()
 
 
@@ -78,9 +78,8 @@ def bars(rows: Sequence[tuple[str, float, str]], *, width: int = 30) -> None:
         else:
             from rich.text import Text
 
-            console.print(
-                Text.assemble(f"{label.ljust(label_width)}  ", (bar.ljust(width), "cyan"), f"  {behind}")
-            )
+            drawn = Text.assemble(f"{label.ljust(label_width)}  ", (bar.ljust(width), "cyan"), f"  {behind}")
+            console.print(drawn, no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager

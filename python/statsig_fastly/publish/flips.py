@@ -33,6 +33,10 @@ _EXAMPLES: Final = 5
 _PROGRESS_EVERY: Final = 1_000
 # What of a payload every check may depend on.
 _EVERYWHERE: Final = ("default_environment", "app_id")
+# What says nothing about answers, or is written otherwise in the other format.
+_FORMAT_ONLY: Final = frozenset(
+    {"rules", "conditions", "name", "checksum", "version", "fieldsUsed", "isDeviceBased"}
+)
 _ASKED: Final[tuple[Pool, ...]] = ("gate", "config", "layer", "bandit")
 
 
@@ -189,9 +193,22 @@ def _definition(specs: Specs, ref: Ref) -> str:
         (new_name, rule := specs.override_rule(rule_name), rule and specs.conditions(rule))
         for new_name, rule_name in specs.mapping_rules(ref.name)
     ]
-    conditions = [specs.conditions(rule) for rule in specs.rules(spec or {})]
+    asked = [
+        {**_essence(rule), "conditions": [_essence(condition) for condition in specs.conditions(rule)]}
+        for rule in specs.rules(spec or {})
+    ]
     # Text, because Python takes 1, 1.0 and true for the same.
-    return json.dumps([spec, conditions, specs.mappings.get(ref.name), mapped], sort_keys=True)
+    return json.dumps(
+        [spec is None, _essence(spec or {}), asked, specs.mappings.get(ref.name), mapped], sort_keys=True
+    )
+
+
+def _essence(part: Mapping[str, Any]) -> dict[str, Any]:
+    """What a spec, rule or condition says, in the same way in both formats."""
+    found = {name: value for name, value in part.items() if value is not None and name not in _FORMAT_ONLY}
+    if isinstance(found.get("targetValue"), dict):  # of which only the names count
+        found["targetValue"] = [*found["targetValue"]]
+    return found
 
 
 class _Tally:

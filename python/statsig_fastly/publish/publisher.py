@@ -12,12 +12,11 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from statsig_fastly.chunks import Manifest
 from statsig_fastly.errors import AdapterError
-from statsig_fastly.publish.chunk_upkeep import collect, put_chunks
+from statsig_fastly.publish.chunk_upkeep import put_chunks
 from statsig_fastly.publish.form import Chunking, Form, in_form
 from statsig_fastly.publish.guards import guard_age, guard_flips
 from statsig_fastly.publish.metadata import ValueMetadata
@@ -27,7 +26,8 @@ from statsig_fastly.publish.specs import Specs, encoded
 from statsig_fastly.publish.store import Conflict
 from statsig_fastly.publish.stored import Stored, chunks_of, look, payload_in
 from statsig_fastly.publish.target_app import filter_for_app
-from statsig_fastly.publish.validation import Validation, validate
+from statsig_fastly.publish.upkeep import keep_what_is_there, manifest_there, tidy
+from statsig_fastly.publish.validation import Validation, Warned, validate
 from statsig_fastly.publish.verification import verify
 from statsig_fastly.publish.versions import Versions
 
@@ -206,7 +206,7 @@ class Publisher:
             flips = self._guard_flips(stored, valid)
             if self._options.dry_run:
                 return self._report("would publish", valid, form, stored, attempt, flips=flips)
-            replaced = self._manifest_there(stored)
+            replaced = manifest_there(self._store, self._key, stored)
             try:
                 version, written = self._write(stored, valid, form, replaced, hold)
             except Conflict:
@@ -222,9 +222,17 @@ class Publisher:
                     wait=self._patience.wait,
                 )
             with self._timed("tidy"):
-                self._tidy(form, replaced)
+                untidy = self._tidy(form, replaced)
             return self._report(
-                outcome, valid, form, stored, attempt, version=version, written=written, flips=flips
+                outcome,
+                valid,
+                form,
+                stored,
+                attempt,
+                version=version,
+                written=written,
+                flips=flips,
+                more=untidy,
             )
         raise AdapterError(
             f"publishing to {self.place}: somebody else wrote to it {_ATTEMPTS} times in a row",
@@ -292,7 +300,7 @@ class Publisher:
         version: str | None = None
         if self._options.keep:
             with self._timed("keep"):
-                self._keep_what_is_there(stored)
+                keep_what_is_there(self._store, self._key, self.versions, stored, self._clock())
                 version = self.versions.keep(form.value, metadata)
         written = 0
         if form.manifest is not None:
@@ -325,51 +333,26 @@ class Publisher:
             hold=hold,
         )
 
-    def _manifest_there(self, stored: Stored) -> Manifest | None:
-        if stored.metadata is not None and not stored.metadata.encoding.endswith("+chunks"):
-            return None
-        item = self._store.read(self._key) if stored.is_there else None
-        if item is None or item.version != stored.version:
-            return None
-        try:
-            return Manifest.parse(item.value, self.place)
-        except AdapterError:  # of a form that is not known here
-            return None
-
-    def _keep_what_is_there(self, stored: Stored) -> None:
-        """Keeps what somebody else wrote, such as Statsig's own push: it can be gone back to then."""
-        if stored.payload is None or stored.metadata is not None:
-            return
-        item = self._store.read(self._key)
-        if item is None or item.version != stored.version:
-            return
-        payload = stored.payload
-        specs = Specs.parse(payload)
-        manifest = Manifest.parse(item.value, self.place)
-        written = self._clock() if item.modified_at is None else item.modified_at
-        metadata = ValueMetadata(
-            time=specs.time,
-            sha256=sha256(item.value).hexdigest(),
-            specs=sum(1 for _ in specs.refs()),
-            payload=sha256(payload).hexdigest(),
-            size=len(payload),
-            encoding="plain" if manifest is None else "plain+chunks",
-            published_at=int(written * 1000),
-        )
-        self.versions.keep(item.value, metadata)
-
     # Afterwards
 
-    def _tidy(self, form: Form, replaced: Manifest | None) -> None:
-        """Deletes versions that are too old, and chunks that nothing needs any more."""
-        versions = self.versions.prune(self._options.keep, form.sha256) if self._options.keep else []
-        used = [manifest for manifest in (form.manifest, replaced) if manifest is not None]
-        for version in versions:
-            if version.metadata.encoding.endswith("+chunks"):
-                found = Manifest.parse(self.versions.read(version).value, self.place)
-                used += [found] if found is not None else []
-        if used:
-            collect(self._store, self._key, used, self._clock())
+    def _tidy(self, form: Form, replaced: Manifest | None) -> tuple[Warned, ...]:
+        """Tidies up. What is published is published, so a failure is a warning."""
+        keep = self._options.keep
+        if not keep and form.manifest is None and replaced is None:
+            return ()
+        try:
+            tidy(
+                self._store,
+                self._key,
+                self.versions,
+                keep=keep,
+                form=form,
+                replaced=replaced,
+                now=self._clock(),
+            )
+        except AdapterError as error:
+            return (Warned("", f"old versions and chunks are left for the next time: {error}"),)
+        return ()
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
@@ -396,6 +379,7 @@ class Publisher:
         version: str | None = None,
         written: int = 0,
         flips: Flips | None = None,
+        more: tuple[Warned, ...] = (),
     ) -> PublishReport:
         return PublishReport(
             outcome=outcome,
@@ -409,7 +393,7 @@ class Publisher:
             chunks=len(form.chunks),
             chunks_written=written,
             counts=valid.counts,
-            warnings=valid.warnings,
+            warnings=(*valid.warnings, *more),
             version=version,
             flips=flips,
             attempts=attempts,
