@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from statsig_fastly.publish.changes import changes
+from statsig_fastly.publish.spec_changes import changes
 from statsig_fastly.publish.specs import Specs
 from statsig_fastly.sample_project import sample_project, to_v1
 

@@ -331,6 +331,17 @@ def test_a_config_store_never_holds_more_than_it_can(emulator: Emulator) -> None
     assert len(emulator.config_items(STORE)) <= 500
 
 
+def test_versions_that_cannot_be_tidied_are_a_warning(emulator: Emulator) -> None:
+    own = publisher(kv_store(emulator), keep=1)
+    own.publish(payload())
+    emulator.fault(Fault(method="DELETE", status=403))
+    report = own.publish(payload(TIME + 1, 2))
+    assert report.outcome == "published"
+    assert "are left for the next time" in str(report.warnings[-1])
+    assert [warning.text for warning in own.publish(payload(TIME + 2, 3)).warnings if not warning.spec] == []
+    assert len(own.versions.all()) == 1
+
+
 # Other places
 
 

@@ -11,8 +11,8 @@ from statsig_fastly.cli import arguments, showing
 from statsig_fastly.cli.endings import ending
 
 if TYPE_CHECKING:
-    from statsig_fastly.publish.changes import Changes
     from statsig_fastly.publish.flips import Flips
+    from statsig_fastly.publish.spec_changes import Changes
 
 __all__ = ["diff", "register"]
 

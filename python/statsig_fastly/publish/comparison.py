@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from statsig_fastly.publish.changes import Changes, changes
 from statsig_fastly.publish.flips import Flips, count_flips
+from statsig_fastly.publish.spec_changes import Changes, changes
 from statsig_fastly.publish.specs import Specs
 from statsig_fastly.publish.users import made_up_users
 
