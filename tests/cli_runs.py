@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +61,25 @@ class Commands:
         assert done.stderr.count("\n") == 1
         assert done.stderr.startswith("statsig-fastly ")
         return done.stderr
+
+    def refused_here(self, *arguments: str, status: int) -> str:
+        """As `refused`, in this process, which is quicker."""
+        from statsig_fastly.cli.app import build_app, run
+
+        output, errors = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self._directory)
+            for name in _OURS:
+                patch.delenv(name, raising=False)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+                ended = run(build_app(), arguments)
+        assert (ended, output.getvalue()) == (status, ""), errors.getvalue()
+        said = errors.getvalue()
+        assert said.count("\n") == 1
+        assert said.startswith("statsig-fastly ")
+        return said
 
     @contextlib.contextmanager
     def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:

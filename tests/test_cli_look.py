@@ -89,7 +89,7 @@ def test_a_check_and_its_explanation(commands: Commands, tmp_path: Path) -> None
     assert 'user_field email str_ends_with_any ["@example.com"]: met "x@example.com": yes' in explained.stdout
     tree = commands.json("explain", "a", "follows_on", "--from", place)
     assert tree["check"]["rules"][0]["conditions"][0]["checks"][0]["name"] == "on"
-    said = commands.refused("check", "a", "stafff", "--from", place, status=1)
+    said = commands.refused_here("check", "a", "stafff", "--from", place, status=1)
     assert "there is no gate, config, experiment or layer 'stafff'; did you mean 'staff'" in said
 
 
@@ -106,8 +106,17 @@ def test_stores_and_keys(commands: Commands, emulator: Emulator) -> None:
     assert "another" in emulator.kv_stores()
     commands.json("stores", "--create", "config:second")
     assert "second" in emulator.config_stores()
-    assert "HTTP 400" in commands.refused("stores", "--create", "kv:another", status=1)
+    assert "HTTP 400" in commands.refused_here("stores", "--create", "kv:another", status=1)
     assert commands.run("stores").stdout.splitlines()[2].startswith("kv      specs    ")
+
+
+def test_errors_are_told_as_json_as_well(commands: Commands) -> None:
+    done = commands.run("pull", "old.json", "--json")
+    assert done.returncode == 2
+    told = json.loads(done.stdout)
+    assert told["status"] == 2
+    assert done.stderr == f"statsig-fastly pull: {told['error']}\n"
+    assert "expected with --out only" in told["error"]
 
 
 def test_a_bench_times_every_kind(commands: Commands) -> None:
@@ -125,14 +134,13 @@ def test_a_bench_times_every_kind(commands: Commands) -> None:
         (["check", '{"plan": 1}', "gate", "--from", "old.json"], "no such field 'plan'"),
         (["explain", "@absent", "gate", "--from", "old.json"], "USER: cannot read absent: No such file"),
         (["keys", "file:old.json"], "STORE: expected kv:STORE or config:STORE"),
-        (["pull", "old.json", "--json"], "--json: expected with --out only"),
         (["bench", "old.json", "--seconds", "soon"], "--seconds"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_status_2(
     commands: Commands, arguments: list[str], said: str
 ) -> None:
-    assert said in commands.refused(*arguments, status=2)
+    assert said in commands.refused_here(*arguments, status=2)
 
 
 @pytest.mark.parametrize(

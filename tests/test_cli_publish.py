@@ -93,6 +93,23 @@ def test_too_many_users_would_get_another_answer(
     assert (
         "100.00% of 3 users would get another answer for config 'number', and the limit is 2.00%" in refused
     )
+    told = commands.run(
+        *(
+            "publish",
+            "--from",
+            "new.json",
+            "--to",
+            PLACE,
+            "--max-flips",
+            "2%",
+            "--users",
+            "users.csv",
+            "--json",
+        )
+    )
+    assert told.returncode == 3
+    assert json.loads(told.stdout)["why"] == "flips"
+    assert json.loads(told.stdout)["flips"]["specs"][0]["flipped"] == 3
     assert limited.get(STORE, KEY) == payload()
     dry = commands.json("publish", "--from", "new.json", "--to", PLACE, "--max-flips", "1", "--dry-run")
     assert (dry["outcome"], dry["flips"]["any_flip"]) == ("would publish", 10_000)
@@ -180,7 +197,7 @@ def test_a_restamped_version_is_newer(limited: Emulator, commands: Commands) -> 
 def test_a_wrong_command_line_is_one_line_and_status_2(
     commands: Commands, arguments: list[str], said: str
 ) -> None:
-    assert said in commands.refused("publish", *arguments, status=2)
+    assert said in commands.refused_here("publish", *arguments, status=2)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +214,7 @@ def test_a_wrong_command_line_is_one_line_and_status_2(
     ],
 )
 def test_what_fails_is_one_line_and_status_1(commands: Commands, arguments: list[str], said: str) -> None:
-    assert said in commands.refused(*arguments, status=1)
+    assert said in commands.refused_here(*arguments, status=1)
 
 
 def test_a_payload_that_no_client_could_use_is_not_published(

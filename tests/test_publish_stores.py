@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,8 +59,6 @@ def test_items_are_written_listed_and_deleted(store: Store) -> None:
 
 
 def test_metadata_are_those_of_the_value(store: Store) -> None:
-    from hashlib import sha256
-
     metadata = ValueMetadata(1, sha256(b"v").hexdigest(), 2, "0" * 64, 3, "plain", 4, app="é;=x", hold=7)
     store.write("a", b"v", metadata.text)
     head = store.head("a")
@@ -98,6 +97,15 @@ def test_publish_history_and_rollback(store: Store) -> None:
         own.publish(payload(TIME + 4, 4))
     assert refused.value.why == "held"
     assert own.publish(payload(TIME + 5, 5)).outcome == "published"
+
+
+def test_a_key_that_starts_like_another_has_versions_of_its_own(store: Store) -> None:
+    from statsig_fastly.publish.versions import Versions
+
+    metadata = ValueMetadata(1, sha256(b"v").hexdigest(), 2, "0" * 64, 3, "plain", 4)
+    Versions(store, "a.b").keep(b"v", metadata)
+    assert Versions(store, "a").prune(0, "") == []
+    assert [version.metadata for version in Versions(store, "a.b").all()] == [metadata]
 
 
 # KV Stores
@@ -147,6 +155,14 @@ def test_failures_that_may_pass_are_waited_out(emulator: Emulator, fault: Fault,
     assert emulator.get(STORE, KEY) == payload()
     assert max([0.0, *clock.waits]) >= least
     assert emulator.pending_faults == []
+
+
+def test_a_write_whose_answer_was_lost_is_published_and_not_unchanged(emulator: Emulator) -> None:
+    own = publisher(kv_store(emulator))
+    emulator.fault(Fault(method="PUT", path="/keys/statsig", reset="before", after=True))
+    report = own.publish(payload())
+    assert (report.outcome, report.attempts) == ("published", 1)
+    assert len(own.versions.all()) == 1
 
 
 def test_failures_that_stay_are_an_error_after_some_attempts(emulator: Emulator) -> None:

@@ -42,7 +42,7 @@ def bench(
     from statsig_fastly.publish.measure import measure
     from statsig_fastly.publish.places import Place, read_payload
 
-    with ending("bench"):
+    with ending("bench", as_json=as_json):
         access = arguments.access(api, token_env, sdk_key_env, specs_url, specs_format)
         payload = read_payload(Place.parse(source, "SOURCE"), access)
         with showing.progress() as progress:

@@ -53,7 +53,7 @@ def diff(
     from statsig_fastly.publish.picture import flips_svg
     from statsig_fastly.publish.places import Place, read_payload
 
-    with ending("diff"):
+    with ending("diff", as_json=as_json):
         access = arguments.access(api, token_env, sdk_key_env, specs_url, specs_format)
         users = arguments.users(users_file)
         before, after = (

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -26,15 +27,17 @@ _INTERRUPTED: Final = 130
 
 
 @contextmanager
-def ending(command: str) -> Iterator[None]:
+def ending(command: str, *, as_json: bool) -> Iterator[None]:
     """Turns what is raised inside into a line and a status.
 
     Args:
         command: What the command is called.
+        as_json: Whether to tell it on stdout as well, as JSON.
     """
     from statsig_fastly.errors import StatsigFastlyError
     from statsig_fastly.publish.refused import PublishRefusedError
 
+    more: dict[str, Any] = {}
     try:
         yield
         sys.stdout.flush()
@@ -43,6 +46,7 @@ def ending(command: str) -> Iterator[None]:
         raise typer.Exit(FAILED) from None
     except PublishRefusedError as error:
         said, status = str(error), REFUSED
+        more = {"why": error.why, "flips": None if error.flips is None else asdict(error.flips)}
     except (StatsigFastlyError, OSError) as error:
         said, status = str(error), FAILED
     except (ValueError, TypeError) as error:
@@ -51,5 +55,9 @@ def ending(command: str) -> Iterator[None]:
         said, status = "interrupted", _INTERRUPTED
     else:
         return
+    if as_json:
+        from statsig_fastly.cli.showing import print_json
+
+        print_json({"error": said, "status": status, **more})
     sys.stderr.write(f"statsig-fastly {command}: {' '.join(said.split())}\n")
     raise typer.Exit(status)

@@ -45,7 +45,7 @@ def explain(
     from statsig_fastly.publish.answering import explained
     from statsig_fastly.publish.places import Place, read_payload
 
-    with ending("explain"):
+    with ending("explain", as_json=as_json):
         asking = arguments.user(user)
         access = arguments.access(api, token_env, sdk_key_env, specs_url, specs_format)
         payload = read_payload(Place.parse(source, "--from"), access)

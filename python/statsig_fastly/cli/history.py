@@ -38,7 +38,7 @@ def history(
     from statsig_fastly.publish.places import Access, Place
     from statsig_fastly.publish.publisher import PublishOptions
 
-    with ending("history"):
+    with ending("history", as_json=as_json):
         place = Place.parse(target, "PLACE", target=True)
         with open_publisher(place, Access(api, token_env), PublishOptions(), directory) as publisher:
             stored = publisher.look()

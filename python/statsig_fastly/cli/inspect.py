@@ -43,7 +43,7 @@ def inspect(
     from statsig_fastly.publish.inspection import inspect_payload
     from statsig_fastly.publish.places import Place, read_payload
 
-    with ending("inspect"):
+    with ending("inspect", as_json=as_json):
         access = arguments.access(api, token_env, sdk_key_env, specs_url, specs_format)
         place = Place.parse(source, "SOURCE")
         found = inspect_payload(read_payload(place, access))

@@ -37,7 +37,7 @@ def keys(
     from statsig_fastly.publish.listing import list_keys
     from statsig_fastly.publish.places import Access, Place
 
-    with ending("keys"):
+    with ending("keys", as_json=as_json):
         place = Place.parse(store, "STORE")
         found = list_keys(place, Access(api, token_env), prefix, details=details)
         if as_json:

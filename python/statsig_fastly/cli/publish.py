@@ -121,7 +121,7 @@ def publish(
     from statsig_fastly.publish.jobs import PublishJob, open_job
     from statsig_fastly.publish.places import Place
 
-    with ending("publish"):
+    with ending("publish", as_json=as_json):
         job = PublishJob(
             source=Place.parse(source, "--from"),
             target=Place.parse(target, "--to", target=True),

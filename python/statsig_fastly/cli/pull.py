@@ -44,7 +44,7 @@ def pull(
     from statsig_fastly.publish.places import Place, read_payload
     from statsig_fastly.publish.validation import validate
 
-    with ending("pull"):
+    with ending("pull", as_json=as_json):
         if as_json and out is None:
             raise ValueError(
                 "--json: expected with --out only, as the payload itself goes to stdout without it"

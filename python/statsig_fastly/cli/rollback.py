@@ -61,7 +61,7 @@ def rollback(
     from statsig_fastly.publish.places import Access, Place
     from statsig_fastly.publish.publisher import PublishOptions
 
-    with ending("rollback"):
+    with ending("rollback", as_json=as_json):
         place = Place.parse(target, "PLACE", target=True)
         options = PublishOptions(
             max_flips=None if max_flips is None else arguments.share(max_flips, "--max-flips"),

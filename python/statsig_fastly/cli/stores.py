@@ -35,7 +35,7 @@ def stores(
     from statsig_fastly.publish.listing import create_store, list_stores
     from statsig_fastly.publish.places import Access, Place
 
-    with ending("stores"):
+    with ending("stores", as_json=as_json):
         access = Access(api, token_env)
         if create is not None:
             create_store(Place.parse(create, "--create"), access)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["DirectoryStore", "locked", "replace_file"]
 
 _METADATA: Final = ".metadata"
-_LOCK: Final = ".lock"
 
 
 class DirectoryStore:
@@ -77,7 +76,7 @@ class DirectoryStore:
         file = self._file(key)
         try:
             self._path.mkdir(parents=True, exist_ok=True)
-            with locked(self._path / _LOCK):
+            with locked(self._path):
                 there = None if replaces is None else self.read(key)
                 if replaces is not None and (ABSENT if there is None else there.version) != replaces:
                     raise Conflict(f"writing {file}: somebody else has written it meanwhile")
@@ -101,7 +100,7 @@ class DirectoryStore:
         if not self._path.exists():
             return
         try:
-            with locked(self._path / _LOCK):
+            with locked(self._path):
                 there = None if version is None else self.read(key)
                 if version is not None and (there is None or there.version != version):
                     raise Conflict(f"deleting {file}: it is another one by now")
@@ -134,14 +133,19 @@ class DirectoryStore:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keeps others out who take the same lock, also in other processes of the host."""
-    with path.open("a") as file:
-        with suppress(ImportError):  # Windows has none: there, renaming alone has to do
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
+def locked(directory: Path) -> Iterator[None]:
+    """Keeps others out who lock the same directory, also in other processes of the host."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock: there, renaming alone has to do
         yield
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def replace_file(path: Path, content: bytes) -> None:

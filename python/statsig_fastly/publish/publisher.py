@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 __all__ = ["PublishOptions", "Publisher"]
 
 _ATTEMPTS: Final = 30
+_ATTEMPTS_BY_HEAD: Final = 3
+_AGAIN_S: Final = 0.1
+_LONGEST_AGAIN_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +200,8 @@ class Publisher:
     def _publish(self, valid: Validation, form: Form, *, is_rollback: bool) -> PublishReport:
         for attempt in range(1, _ATTEMPTS + 1):
             with self._timed("look"):
-                stored = look(self._store, self._key)
+                # What answers without the value may be further behind than what answers with it.
+                stored = look(self._store, self._key, whole=attempt > _ATTEMPTS_BY_HEAD)
             if self._is_same(stored, valid, form):
                 return self._report("unchanged", valid, form, stored, attempt)
             if not (is_rollback or self._options.force):
@@ -210,7 +214,7 @@ class Publisher:
             try:
                 version, written = self._write(stored, valid, form, replaced, hold)
             except Conflict:
-                self._patience.wait(self._patience.pause(1) / 4)
+                self._patience.wait(min(attempt * _AGAIN_S, _LONGEST_AGAIN_S))
                 continue
             with self._timed("verify"):
                 outcome = verify(
@@ -308,7 +312,13 @@ class Publisher:
             with self._timed("chunks"):
                 written = self._put_chunks(form, in_use)
         with self._timed("write"):
-            self._store.write(self._key, form.value, metadata.text, replaces=stored.version)
+            try:
+                self._store.write(self._key, form.value, metadata.text, replaces=stored.version)
+            except Conflict:
+                # Unless an answer was lost, and the write was made again over itself.
+                there = self._store.head(self._key)
+                if there is None or there.metadata != metadata.text:
+                    raise
         return version, written
 
     def _put_chunks(self, form: Form, in_use: list[str]) -> int:

@@ -76,7 +76,7 @@ class TomlStore:
         del metadata
         asked = f"writing key {key!r} of {self}"
         try:
-            with locked(self._path.with_name(f".{self._path.name}.lock")):
+            with locked(self._path.parent):
                 there = self.read(key)
                 if replaces is not None and (ABSENT if there is None else there.version) != replaces:
                     raise Conflict(f"{asked}: somebody else has written it meanwhile")

@@ -81,6 +81,8 @@ class Versions:
         """
         found = []
         for entry in self.store.entries(self._prefix):
+            if "." in entry.key.removeprefix(self._prefix):
+                continue  # a version of a key that starts like this one and a dot
             head = self.store.head(entry.key)
             metadata = None if head is None else ValueMetadata.parse(head.metadata)
             if metadata is None:
