@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from statsig_fastly.publish.specs import encoded
+from statsig_fastly.publish.specs import encoded, target_apps
 from statsig_fastly.publish.validation import validate
 
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ def inspect_payload(body: bytes) -> Inspection:
         for each in conditions
         if str(each.get("operator")).endswith("in_segment_list")
     }
-    apps = Counter(
-        str(app) for ref in specs.refs() for app in (specs.spec(ref) or {}).get("targetAppIDs") or ()
-    )
+    apps = Counter(str(app) for ref in specs.refs() for app in target_apps(specs.spec(ref)))
     return Inspection(
         format="v1" if specs.is_v1 else "v2",
         time=valid.time,

@@ -7,6 +7,7 @@ reads what it accepts, and leaves alone what it does not understand.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
@@ -16,7 +17,7 @@ from statsig_fastly.errors import PayloadError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["POOLS", "Pool", "Ref", "Specs", "encoded"]
+__all__ = ["POOLS", "Pool", "Ref", "Specs", "encoded", "target_apps"]
 
 Pool: TypeAlias = Literal["gate", "config", "layer", "parameter store", "bandit"]
 
@@ -31,6 +32,7 @@ POOLS: Final[dict[Pool, str]] = {
 
 _V1_LISTS: Final = ("gate", "config", "layer")
 _BEYOND: Final = 10**400
+_NEGATIVE_ZERO: Final = re.compile(rb"-0(?![.0-9eE])")
 _JSON_SPACE: Final = " \t\r\n"
 # Where a parameter of a parameter store gets its value from.
 _PARAMETER_SOURCES: Final[dict[str, Pool]] = {
@@ -74,7 +76,9 @@ class Specs:
             PayloadError: It is not a JSON object, or the objects or lists of its specs are none.
         """
         try:
-            data, _ = json.JSONDecoder().raw_decode(body.decode().lstrip(_JSON_SPACE))
+            # Python has no -0 among integers; a hook for all of them would take its time.
+            hook = _int_or_negative_zero if _NEGATIVE_ZERO.search(body) else None
+            data, _ = json.JSONDecoder(parse_int=hook).raw_decode(body.decode().lstrip(_JSON_SPACE))
         except (ValueError, RecursionError) as error:
             raise PayloadError(f"payload: expected a JSON object, got other text ({error})") from None
         if not isinstance(data, dict):
@@ -210,6 +214,12 @@ class Specs:
                         yield Ref(pool, name)
 
 
+def target_apps(spec: Mapping[str, Any] | None) -> list[Any]:
+    """The apps that a spec belongs to."""
+    apps = spec.get("targetAppIDs") if spec else None
+    return apps if isinstance(apps, list) else []
+
+
 def encoded(data: dict[str, Any]) -> bytes:
     """A payload as JSON text, UTF-8."""
     try:
@@ -236,6 +246,10 @@ def _pool(data: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
     if isinstance(found, dict):
         return {key: spec for key, spec in found.items() if isinstance(spec, dict)}
     raise PayloadError(f"payload: {name}: expected an object or a list, got {type(found).__name__}")
+
+
+def _int_or_negative_zero(text: str) -> int | float:
+    return -0.0 if text == "-0" else int(text)
 
 
 def _with_written_numbers(value: Any) -> Any:  # noqa: ANN401 - JSON

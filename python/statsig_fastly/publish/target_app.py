@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from statsig_fastly.errors import PayloadError
-from statsig_fastly.publish.specs import POOLS, Ref, Specs, encoded
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from statsig_fastly.publish.specs import POOLS, Ref, Specs, encoded, target_apps
 
 __all__ = ["Filtered", "filter_for_app"]
 
@@ -49,9 +46,9 @@ def filter_for_app(specs: Specs, app: str) -> Filtered:
     Raises:
         PayloadError: Nothing belongs to the app: most likely its id is misspelt.
     """
-    targeted = [ref for ref in specs.refs() if app in _apps(specs.spec(ref))]
+    targeted = [ref for ref in specs.refs() if app in target_apps(specs.spec(ref))]
     if not targeted:
-        known = sorted({str(each) for ref in specs.refs() for each in _apps(specs.spec(ref))})
+        known = sorted({str(each) for ref in specs.refs() for each in target_apps(specs.spec(ref))})
         there = f"its target apps: {', '.join(map(repr, known[:20]))}" if known else "it has no target apps"
         raise PayloadError(f"target_app: no spec of the payload belongs to {app!r}; {there}")
     roots = list(targeted)
@@ -68,11 +65,6 @@ def filter_for_app(specs: Specs, app: str) -> Filtered:
         tuple(ref for ref in specs.refs() if ref in kept and ref not in own),
         tuple(ref for ref in specs.refs() if ref not in kept),
     )
-
-
-def _apps(spec: Mapping[str, Any] | None) -> list[Any]:
-    apps = spec.get("targetAppIDs") if spec else None
-    return apps if isinstance(apps, list) else []
 
 
 def _without_others(specs: Specs, kept: set[Ref], app: str) -> dict[str, Any]:
