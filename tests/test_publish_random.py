@@ -23,7 +23,7 @@ from statsig_fastly.publish.validation import validate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SEEDS: Final = range(120)
+SEEDS: Final = range(60)
 
 
 def bodies() -> Iterator[tuple[bytes, list[dict[str, Any]]]]:
@@ -57,7 +57,7 @@ def test_whatever_the_engine_takes_can_be_looked_at_and_does_not_differ_from_its
         assert len(made_up_users(5, [valid.specs])) == 5
         # Written again, it is the same to the engine.
         assert count_flips(body, encoded(valid.specs.data), users).specs == ()
-    assert taken > 90
+    assert taken > 45
 
 
 def test_whatever_the_engine_refuses_is_refused() -> None:
@@ -65,7 +65,7 @@ def test_whatever_the_engine_refuses_is_refused() -> None:
     for body in refused:
         with pytest.raises(PayloadError):
             validate(body)
-    assert len(refused) > 2
+    assert refused
 
 
 numbers = st.integers(0, 2**63)
