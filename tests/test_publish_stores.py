@@ -254,6 +254,48 @@ def test_what_was_compressed_by_others_is_compared_by_what_is_in_it(emulator: Em
         publisher(store).publish(payload())
 
 
+def newer_metadata(body: bytes, time: int) -> str:
+    digest = sha256(body).hexdigest()
+    return ValueMetadata(time, digest, 1, digest, len(body), "plain", 1).text
+
+
+def test_something_newer_that_came_right_after_is_no_failure(emulator: Emulator) -> None:
+    newer = payload(TIME + 9)
+
+    def progress(step: str, _done: int, _all: int) -> None:
+        if step == "verify":
+            emulator.put(STORE, KEY, newer, newer_metadata(newer, TIME + 9))
+
+    assert publisher(kv_store(emulator), None, progress, keep=0).publish(payload()).outcome == "superseded"
+    assert emulator.get(STORE, KEY) == newer
+
+
+def test_something_else_that_came_right_after_is_one(emulator: Emulator) -> None:
+    def progress(step: str, _done: int, _all: int) -> None:
+        if step == "verify":
+            emulator.put(STORE, KEY, b"something else")
+
+    with pytest.raises(AdapterError, match="20 s after it was written, something else is read there"):
+        publisher(kv_store(emulator), None, progress, keep=0).publish(payload())
+
+
+def test_somebody_who_writes_all_the_time_is_an_error_in_the_end(emulator: Emulator) -> None:
+    """Each time between the look and the write."""
+    clock = TickingClock()
+    store = kv_store(emulator)
+    body = payload(TIME - 1)
+    emulator.put(STORE, KEY, body)
+
+    def progress(step: str, _done: int, _all: int) -> None:
+        if step == "write":
+            emulator.put(STORE, KEY, body)
+
+    with pytest.raises(AdapterError, match="somebody else wrote to it 30 times in a row") as failed:
+        publisher(store, clock, progress, keep=0).publish(payload())
+    assert failed.value.retryable
+    assert emulator.get(STORE, KEY) == body
+
+
 # Chunks
 
 
