@@ -99,6 +99,19 @@ def test_publish_history_and_rollback(store: Store) -> None:
     assert own.publish(payload(TIME + 5, 5)).outcome == "published"
 
 
+def test_only_what_was_published_is_kept_and_what_a_killed_publisher_did_not_keep_is(store: Store) -> None:
+    clock = TickingClock()
+    own = publisher(store, clock, keep=3)
+    publisher(store, clock, keep=0).publish(payload())  # as if killed before it could keep it
+    assert own.versions.all() == []
+    own.publish(payload(TIME + 1, 2))
+    assert [version.metadata.time for version in own.versions.all()] == [TIME + 1, TIME]
+    with pytest.raises(PublishRefusedError):
+        own.publish(payload(TIME - 1, 3))
+    assert [version.metadata.time for version in own.versions.all()] == [TIME + 1, TIME]
+    assert own.roll_back().time == TIME
+
+
 def test_a_key_that_starts_like_another_has_versions_of_its_own(store: Store) -> None:
     from statsig_fastly.publish.versions import Versions
 

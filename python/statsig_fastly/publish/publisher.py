@@ -3,8 +3,8 @@
 In: a payload, a store and a key. Out: `PublishReport`, or what kept it from being published. A reader sees
 the old payload or the new one, at every moment, whatever breaks off.
 
-The order of writes: the version that is kept, then chunks, then the value under the key, on condition
-that what was judged is still there. Where it is not, everything is judged anew.
+The order of writes: chunks, then the value under the key, on condition that what was judged is still there,
+then the version that is kept. Where something else is there, everything is judged anew.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ class Publisher:
                 return self._report("would publish", valid, form, stored, attempt, flips=flips)
             replaced = manifest_there(self._store, self._key, stored)
             try:
-                version, written = self._write(stored, valid, form, replaced, hold)
+                metadata, written = self._write(stored, valid, form, replaced, hold)
             except Conflict:
                 self._patience.wait(min(attempt * _AGAIN_S, _LONGEST_AGAIN_S))
                 continue
@@ -226,7 +226,7 @@ class Publisher:
                     wait=self._patience.wait,
                 )
             with self._timed("tidy"):
-                untidy = self._tidy(form, replaced)
+                version, untidy = self._tidy(form, metadata, replaced)
             return self._report(
                 outcome,
                 valid,
@@ -298,14 +298,12 @@ class Publisher:
 
     def _write(
         self, stored: Stored, valid: Validation, form: Form, replaced: Manifest | None, hold: int | None
-    ) -> tuple[str | None, int]:
-        """Writes everything in its order; the value under the key only over what was judged."""
+    ) -> tuple[ValueMetadata, int]:
+        """Writes chunks, and the value under the key only over what was judged."""
         metadata = self._metadata(valid, form, hold)
-        version: str | None = None
         if self._options.keep:
             with self._timed("keep"):
                 keep_what_is_there(self._store, self._key, self.versions, stored, self._clock())
-                version = self.versions.keep(form.value, metadata)
         written = 0
         if form.manifest is not None:
             in_use = [] if replaced is None else list(replaced.chunk_keys(self._key).values())
@@ -319,7 +317,7 @@ class Publisher:
                 there = self._store.head(self._key)
                 if there is None or there.metadata != metadata.text:
                     raise
-        return version, written
+        return metadata, written
 
     def _put_chunks(self, form: Form, in_use: list[str]) -> int:
         return put_chunks(
@@ -345,12 +343,17 @@ class Publisher:
 
     # Afterwards
 
-    def _tidy(self, form: Form, replaced: Manifest | None) -> tuple[Warned, ...]:
-        """Tidies up. What is published is published, so a failure is a warning."""
+    def _tidy(
+        self, form: Form, metadata: ValueMetadata, replaced: Manifest | None
+    ) -> tuple[str | None, tuple[Warned, ...]]:
+        """Keeps the version, and tidies up. What is published is published, so a failure is a warning."""
         keep = self._options.keep
+        version: str | None = None
         if not keep and form.manifest is None and replaced is None:
-            return ()
+            return version, ()
         try:
+            if keep:
+                version = self.versions.keep(form.value, metadata)
             tidy(
                 self._store,
                 self._key,
@@ -361,8 +364,8 @@ class Publisher:
                 now=self._clock(),
             )
         except AdapterError as error:
-            return (Warned("", f"old versions and chunks are left for the next time: {error}"),)
-        return ()
+            return version, (Warned("", f"old versions and chunks are left for the next time: {error}"),)
+        return version, ()
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

@@ -6,6 +6,7 @@ fewer versions and chunks than before.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from statsig_fastly.publish.specs import Specs
 
 if TYPE_CHECKING:
     from statsig_fastly.publish.form import Form
-    from statsig_fastly.publish.store import Store
+    from statsig_fastly.publish.store import Item, Store
     from statsig_fastly.publish.stored import Stored
     from statsig_fastly.publish.versions import Versions
 
@@ -42,7 +43,9 @@ def manifest_there(store: Store, key: str, stored: Stored) -> Manifest | None:
 
 
 def keep_what_is_there(store: Store, key: str, versions: Versions, stored: Stored, now: float) -> None:
-    """Keeps what somebody else wrote, such as Statsig's own push: it can be gone back to then.
+    """Keeps what is about to be replaced, if it is not kept already: it can be gone back to then.
+
+    That is what somebody else wrote, such as Statsig's own push, or a publisher that was killed.
 
     Args:
         store: The store.
@@ -54,16 +57,26 @@ def keep_what_is_there(store: Store, key: str, versions: Versions, stored: Store
     Raises:
         AdapterError: The store failed.
     """
-    payload = stored.payload
-    if payload is None or stored.metadata is not None:
+    payload, metadata = stored.payload, stored.metadata
+    if metadata is not None and versions.has(metadata):
+        return
+    if metadata is None and payload is None:
         return
     item = store.read(key)
     if item is None or item.version != stored.version:
         return
+    if metadata is None and payload is not None:
+        metadata = _metadata_of(payload, item, f"key {key!r} of {store}", now)
+    if metadata is not None:
+        versions.keep(item.value, replace(metadata, hold=None))
+
+
+def _metadata_of(payload: bytes, item: Item, place: str, now: float) -> ValueMetadata:
+    """What can be said of a value that came without metadata."""
     specs = Specs.parse(payload)
-    manifest = Manifest.parse(item.value, f"key {key!r} of {store}")
+    manifest = Manifest.parse(item.value, place)
     written = now if item.modified_at is None else item.modified_at
-    metadata = ValueMetadata(
+    return ValueMetadata(
         time=specs.time,
         sha256=sha256(item.value).hexdigest(),
         specs=sum(1 for _ in specs.refs()),
@@ -72,7 +85,6 @@ def keep_what_is_there(store: Store, key: str, versions: Versions, stored: Store
         encoding="other" if manifest is None else "other+chunks",
         published_at=int(written * 1000),
     )
-    versions.keep(item.value, metadata)
 
 
 def tidy(

@@ -66,12 +66,19 @@ class Versions:
             AdapterError: It could not be written.
         """
         version_id = metadata.sha256[:_ID_DIGITS]
-        key = f"{self._prefix}{version_id}"
-        there = self.store.head(key)
-        known = None if there is None else ValueMetadata.parse(there.metadata)
-        if known is None or known.sha256 != metadata.sha256:
-            self.store.write(key, value, metadata.text)
+        if not self.has(metadata):
+            self.store.write(f"{self._prefix}{version_id}", value, metadata.text)
         return version_id
+
+    def has(self, metadata: ValueMetadata) -> bool:
+        """Whether the value that is described is kept.
+
+        Raises:
+            AdapterError: The store failed.
+        """
+        there = self.store.head(f"{self._prefix}{metadata.sha256[:_ID_DIGITS]}")
+        known = None if there is None else ValueMetadata.parse(there.metadata)
+        return known is not None and known.sha256 == metadata.sha256
 
     def all(self) -> list[Version]:
         """All of them, the one that was published last first.
