@@ -22,10 +22,10 @@ from statsig_fastly import (
     ParameterStoreEvaluationOptions,
     lifecycle,
 )
+from statsig_fastly import step_thread as thread_module
 from statsig_fastly._native import Evaluator, EventLog
 from statsig_fastly.events import backlog
 from statsig_fastly.events import delivery as delivery_module
-from statsig_fastly.events import thread as thread_module
 from statsig_fastly.step_thread import StepThread
 
 if TYPE_CHECKING:
