@@ -39,6 +39,7 @@ def before_each_bytecode(
         return trace
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 looks only now whether anybody wants to know
     sys.settrace(trace)  # type: ignore[arg-type]  # it returns itself
     try:
         call()

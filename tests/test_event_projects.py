@@ -38,12 +38,11 @@ KINDS: Final = {
 def test_the_sample_project(environment: str | None, mode: str | None) -> None:
     project = sample_project() if mode is None else with_rates(Dice(7), sample_project(), mode)
     configs = project["dynamic_configs"]
+    experiments = [name for name, config in configs.items() if config["entity"] == "experiment"]
     by_hand = {
         "manually_log_gate_exposure": list(project["feature_gates"])[:9],
-        "manually_log_dynamic_config_exposure": list(configs)[:9],
-        "manually_log_experiment_exposure": [
-            name for name, config in configs.items() if config["entity"] == "experiment"
-        ][:9],
+        "manually_log_dynamic_config_exposure": sorted({*configs}.difference(experiments))[:9],
+        "manually_log_experiment_exposure": experiments[:9],
     }
 
     def ask(fields: dict[str, Any]) -> Program:
@@ -51,9 +50,11 @@ def test_the_sample_project(environment: str | None, mode: str | None) -> None:
             user = user_of(sdk, fields)
             client.identify(user)
             client.log_event(user, "purchase", 19.5, {"currency": "EUR"})
+            # Of somebody else: whether a check repeats it, is told by different keys.
+            other = user_of(sdk, {**fields, "userID": f"not {fields.get('userID')}"})
             for method, names in by_hand.items():
                 for name in names:
-                    getattr(client, method)(user, name)
+                    getattr(client, method)(other, name)
             for name in project["feature_gates"]:
                 client.check_gate(user, name)
                 client.check_gate(user, name, sdk.FeatureGateEvaluationOptions(disable_exposure_logging=True))
@@ -61,7 +62,7 @@ def test_the_sample_project(environment: str | None, mode: str | None) -> None:
                 is_experiment = config["entity"] == "experiment"
                 (client.get_experiment if is_experiment else client.get_dynamic_config)(user, name)
             for name in project["layer_configs"]:
-                client.manually_log_layer_parameter_exposure(user, name, "a")
+                client.manually_log_layer_parameter_exposure(other, name, "a")
                 layer = client.get_layer(user, name)
                 for parameter in sorted(layer.get_value()):
                     layer.get(parameter)
@@ -69,14 +70,14 @@ def test_the_sample_project(environment: str | None, mode: str | None) -> None:
         return program
 
     with Both(project, environment=environment) as both:
-        events = [event for fields in sample_users(50) for event in both.same(ask(fields))]
+        events = [event for fields in sample_users(30) for event in both.same(ask(fields))]
         stats = both.ours.stats().events
     assert {event["eventName"] for event in events} == KINDS
-    assert len(events) > (5000 if mode != "on" else 500)
+    assert len(events) > (3000 if mode != "on" else 500)
     told = {(event["statsigMetadata"] or {}).get("shadowLogged") for event in events}
     assert told == {None, *({None: (), "on": ("logged",), "shadow": ("logged", "dropped")}[mode])}
     assert stats is not None
-    assert (stats.sampled_out > 1000) == (mode == "on")
+    assert (stats.sampled_out > 500) == (mode == "on")
 
 
 @pytest.mark.parametrize("samples", [False, True])

@@ -15,6 +15,7 @@ import pytest
 from conformance.build import PUBLIC, config, gate, layer, payload, rule
 from recorded_events import Both
 from recording_storage import RecordingStorage
+from statsig_fastly._native import Evaluator, EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,3 +78,20 @@ def test_what_was_exposed_is_exposed_again(ttl: object) -> None:
     assert set(ours) == set(theirs)
     assert stats is not None
     assert stats.deduplicated > 0
+
+
+def test_only_the_payload_in_use_counts() -> None:
+    log = EventLog(batch_size=10, capacity=100, dedupe_ms=60_000, dedupe_keys=100)
+    evaluator = Evaluator(events=log)
+
+    def expose_twice() -> tuple[int, int]:
+        for number in range(2):
+            evaluator.check_gate(f"user {time.monotonic_ns()} {number}", "rated")
+        return log.counts["recorded"], log.counts["sampled_out"]
+
+    evaluator._load(json.dumps(project(1)).encode(), "Test")
+    assert expose_twice() == (1, 1)  # the first of its rule
+    later = {**project(1), "time": project(1)["time"] + 1}
+    del later["sdk_configs"]
+    evaluator._load(json.dumps(later).encode(), "Test")
+    assert expose_twice() == (3, 1)

@@ -746,8 +746,8 @@ class EventLog:
 
         It is called with False when the log stops being empty, and with True when a batch has come together,
         in the thread that records. An `Exception` that it raises is reported, and goes no further. Anything
-        else, such as what a signal handler raises meanwhile, reaches whoever records. After either, the next
-        event calls it again.
+        else, such as what a signal handler raises meanwhile, reaches whoever records. After either, or if it
+        returns False, the next event calls it again.
         """
 
     def take(self, limit: int) -> EventBatch | None:

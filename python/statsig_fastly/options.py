@@ -82,14 +82,14 @@ class StatsigOptions:
         disable_network: True if nothing is to be sent to Statsig; then nothing is recorded either. Adapters
             are asked all the same.
         log_event_url: Where events are sent, if not to Statsig. A user name and a password in it are sent as
-            HTTP's basic authentication.
+            HTTP's basic authentication, as by the official core.
         event_logging_flush_interval_ms: For how long events wait before they are sent, in ms, unless a batch
             comes together before.
         event_logging_max_queue_size: How many events are sent at a time, 1 to 2,000.
         event_logging_max_pending_batch_queue_size: How many batches wait at most, at least 1. Of more events
             than fit into these, the oldest are dropped and counted.
-        exposure_dedupe_max_keys: How many exposures are remembered for a minute, in which they are not
-            repeated; of more, the oldest are forgotten.
+        exposure_dedupe_max_keys: How many exposures are remembered for a minute, or for as long as the
+            payload says, in which they are not repeated; of more, the oldest are forgotten.
         service_name: What Statsig is told the application is called.
         spool_dir: A directory in which events that could not be sent are kept, to be sent later by this or
             another process. None: they are kept in memory.

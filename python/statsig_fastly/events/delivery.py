@@ -120,10 +120,13 @@ class EventDelivery:
             return now >= self._backoff.until
         return self._is_due(len(self._log), now)
 
-    def notify(self, full: bool) -> None:  # noqa: ARG002 - the length of the log says so as well
+    def notify(self, full: bool) -> bool:  # noqa: ARG002 - the length of the log says so as well
         """Told by the log, in whatever thread records, that events wait.
 
         It never waits, and raises nothing but what a signal handler raises meanwhile.
+
+        Returns:
+            False if it has to be told again, for example because there was no stack left for it.
         """
         try:
             if self._inherited:
@@ -134,8 +137,9 @@ class EventDelivery:
             lifecycle.watch_child()
             if not self._closed:
                 self._thread.signal()
-        except Exception:  # noqa: BLE001, S110 - a check must not fail for this; a flush or the exit will do
-            pass
+        except Exception:  # noqa: BLE001 - a check must not fail for this; a flush or the exit will do
+            return False
+        return True
 
     def resume(self) -> None:
         """Starts the thread if the spool holds batches, of earlier processes for example."""

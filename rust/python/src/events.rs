@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBool, PyBytes, PyDict};
 use statsig_engine::{
     Application, Basis, Event, EventLimits, EventLog, Origin, PackedUser, Waiting, write_event,
 };
@@ -80,7 +80,7 @@ impl PyEventLog {
     }
 
     /// Sets who is told, with False when the log stops being empty and with True when another batch has come
-    /// together. The call is made in the thread that records.
+    /// together. The call is made in the thread that records. If it returns False, the next event makes it again.
     fn on_waiting(&self, notify: Option<Py<PyAny>>) {
         let replaced = std::mem::replace(&mut *self.listener(), notify);
         drop(replaced);
@@ -173,16 +173,19 @@ impl PyEventLog {
         let Some(notify) = notify else {
             return Ok(());
         };
-        let Err(error) = notify.call1(py, (is_full,)) else {
-            return Ok(());
-        };
-        self.lock().tell_again();
-        if error.is_instance_of::<PyException>(py) {
-            // A check must not fail because of how its exposure is sent.
-            error.write_unraisable(py, Some(notify.bind(py)));
-            return Ok(());
+        let outcome = notify.call1(py, (is_full,));
+        if !matches!(&outcome, Ok(told) if !told.is(PyBool::new(py, false))) {
+            self.lock().tell_again();
         }
-        Err(Interrupted(Box::new(error)))
+        match outcome {
+            Ok(_) => Ok(()),
+            // A check must not fail because of how its exposure is sent.
+            Err(error) if error.is_instance_of::<PyException>(py) => {
+                error.write_unraisable(py, Some(notify.bind(py)));
+                Ok(())
+            }
+            Err(error) => Err(Interrupted(Box::new(error))),
+        }
     }
 
     /// Writes out what waits of other payloads than the one in use, so that they are not kept until it is sent.
