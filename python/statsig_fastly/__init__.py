@@ -10,7 +10,11 @@ Example:
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+
+if sys.platform == "wasi":
+    from statsig_fastly.compute import engine as _engine  # noqa: F401 - puts `_native` in place
 
 from statsig_fastly._native import (
     DynamicConfig,
@@ -39,6 +43,7 @@ from statsig_fastly.persistent_storage import PersistentStorage, StickyValues, U
 from statsig_fastly.sync import SyncDetails, SyncPolicy, SyncStats
 
 if TYPE_CHECKING:
+    from statsig_fastly.adapters.compute import ComputeConfigAdapter, ComputeKVAdapter
     from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
     from statsig_fastly.adapters.memory import MemoryAdapter
@@ -49,6 +54,8 @@ __all__ = [
     "AdapterError",
     "CheckTrace",
     "Completion",
+    "ComputeConfigAdapter",
+    "ComputeKVAdapter",
     "ConditionTrace",
     "DynamicConfig",
     "DynamicConfigEvaluationOptions",
@@ -92,6 +99,8 @@ __all__ = [
 # Not every program uses these, so they are not imported with the package.
 _LATER = {
     "CheckTrace": "statsig_fastly.explain",
+    "ComputeConfigAdapter": "statsig_fastly.adapters.compute",
+    "ComputeKVAdapter": "statsig_fastly.adapters.compute",
     "ConditionTrace": "statsig_fastly.explain",
     "EventStats": "statsig_fastly.events",
     "Explanation": "statsig_fastly.explain",
@@ -117,3 +126,7 @@ if not TYPE_CHECKING:  # or a type checker would take any name for one that exis
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+if sys.platform == "wasi":
+    from statsig_fastly.compute import imports as _imports  # noqa: F401 - later there are no files

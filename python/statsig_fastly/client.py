@@ -310,6 +310,11 @@ class Statsig(LocalOverrides):
         sync.begin(looked)
         return self._details
 
+    def _start_baked(self) -> None:
+        """Starts with the bootstrap payload alone: see `statsig_fastly.compute.baked`."""
+        self._sync.start_baked()
+        self._mark_started()
+
     def _describe(self, duration_ms: int, failures: tuple[FailureDetails, ...]) -> InitializeDetails:
         ready, stats = self.is_ready, self._sync.account.stats()
         last = failures[-1] if failures else None

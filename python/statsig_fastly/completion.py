@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from statsig_fastly.step_thread import CAN_START_THREADS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -40,7 +42,7 @@ class Completion(Generic[T]):
 
     @classmethod
     def run(cls, work: Callable[[], T], *, name: str) -> Completion[T]:
-        """Does `work` in a daemon thread called `name`; in this one where the interpreter starts no more."""
+        """Does `work` in a daemon thread called `name`; in this one where the interpreter starts none."""
         completion = cls()
 
         def target() -> None:
@@ -51,6 +53,9 @@ class Completion(Generic[T]):
             else:
                 completion._finish(value, None)
 
+        if not CAN_START_THREADS:
+            target()
+            return completion
         try:
             threading.Thread(target=target, name=name, daemon=True).start()
         except RuntimeError as error:

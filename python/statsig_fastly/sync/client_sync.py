@@ -76,6 +76,13 @@ class ClientSync:
         """Has something put in use: see `Start.run`."""
         return self._start.run()
 
+    def start_baked(self) -> None:
+        """Has the bootstrap payload put in use, and begins to look as the policy says."""
+        if self._options.bootstrap is None:
+            raise ValueError("expected StatsigOptions.bootstrap to be a payload, got None")
+        self._start.from_bootstrap()
+        self.begin(None)
+
     def begin(self, looked: SyncDetails | None) -> None:
         """Begins to look as the policy says, after the look of a start."""
         self.schedule.start(looked)

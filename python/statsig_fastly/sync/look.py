@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from statsig_fastly.adapters import Payload
+from statsig_fastly.clocks import steady
 from statsig_fastly.errors import AdapterError, PayloadError, described
 from statsig_fastly.sync.stats import SyncDetails
 
@@ -76,7 +77,7 @@ class Looker:
         pause: Callable[[int, float | None], float],
         kept: LastKnownGood | None = None,
         shared: SharedPolling | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._adapter = adapter
