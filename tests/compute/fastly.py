@@ -144,7 +144,7 @@ class Fastly:
         self.logs: dict[str, list[bytes]] = {}
         self.account: list[str] = []
         self.fails: deque[str] = deque()
-        self.write_most = 1 << 20
+        self.write_most = 1 << 30
         self.responses: list[Response] = []
         self._waiting: Iterator[Ask] = iter(())
         self.functions: dict[str, Callable[..., Any]] = {

@@ -16,6 +16,7 @@ NEEDED = (
     "encodings.idna",
     "hashlib",
     "importlib",
+    "io",
     "json",
     "platform",
     "random",
@@ -47,10 +48,12 @@ LEFT_OUT = frozenset(
         "statsig_fastly.sync.shared",
         # Sockets, and what waits for threads.
         "asyncio",
+        "importlib.metadata",
         "statsig_fastly.adapters.statsig_cdn",
         "statsig_fastly.transport_pool",
-        "urllib3",
         "ssl",
+        "urllib3",
+        "urllib3.exceptions",
     }
 )
 """What cannot be used there, so that nothing is lost without it."""

@@ -11,9 +11,23 @@ import traceback
 from typing import Any
 
 import statsig_fastly
+from statsig_fastly.compute.baked import bake
 from statsig_fastly.compute.wsgi import StatsigHttpIncoming
+from statsig_fastly.sample_project import sample_project
 
 shared: dict[str, Any] = {}
+
+# Started while the component is built, with a project that is older than the one in the store.
+baked = statsig_fastly.Statsig(
+    "secret-baked",
+    statsig_fastly.StatsigOptions(
+        data_adapter=statsig_fastly.ComputeKVAdapter("statsig", "statsig-specs"),
+        bootstrap=json.dumps({**sample_project(gates=20, configs=16), "time": 1}),
+        sync_policy=statsig_fastly.SyncPolicy.on_request(max_age=0.001),
+        disable_all_logging=True,
+    ),
+)
+bake(baked)
 
 
 class _Client:
