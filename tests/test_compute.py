@@ -37,7 +37,7 @@ def test_adapters(kind: Callable[[str, str], ComputeKVAdapter | ComputeConfigAda
     assert isinstance(adapter, SpecAdapter)
     assert StatsigOptions(data_adapter=adapter).data_adapter is adapter
     assert (adapter.store, adapter.config_spec_key) == ("store", "key")
-    assert repr(adapter) == f"{kind.__name__}('store', 'key')"  # type: ignore[attr-defined]  # it is a class
+    assert repr(adapter) == f"{kind.__name__}('store', 'key')"
     adapter.close()
     said = r"reading key 'key' of .* 'store': this works inside a Fastly Compute component only"
     with pytest.raises(AdapterError, match=said):
@@ -127,7 +127,7 @@ def constant(name: str) -> set[str]:
         for node in NAMES.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
     ]
-    return {node.value for node in ast.walk(value) if isinstance(node, ast.Constant)}
+    return {str(node.value) for node in ast.walk(value) if isinstance(node, ast.Constant)}
 
 
 def late_imports(path: Path) -> Iterator[str]:

@@ -14,9 +14,11 @@ from statsig_fastly import Statsig, StatsigOptions
 from statsig_fastly.sample_project import sample_users
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from event_sink import EventSink
 
-Probe = "Callable[..., list[Any]]"
+    Probe = Callable[..., list[Any]]
 
 MAKE = """
 from statsig_fastly import ComputeConfigAdapter, ComputeKVAdapter, Statsig, StatsigOptions, SyncPolicy
@@ -69,19 +71,36 @@ def test_nothing_is_read_that_is_there(probe: Probe, fastly: Fastly) -> None:
     assert (fastly.counts["kv"], fastly.counts["body"]) == (4, 1)
 
 
+REASON = "answer = shared['statsig'].get_feature_gate('u', 'test_fastly').details.reason"
+
+
+def publish_without_the_gate(fastly: Fastly, project: dict[str, Any]) -> None:
+    newer = {**project, "time": project["time"] + 1, "checksum": "newer"}
+    newer["feature_gates"] = {
+        name: it for name, it in project["feature_gates"].items() if name != "test_fastly"
+    }
+    fastly.kv["statsig"]["statsig-specs"] = Item(json.dumps(newer).encode(), generation=2)
+
+
 def test_new_payload(probe: Probe, fastly: Fastly, project: dict[str, Any]) -> None:
     def publish() -> str:
-        newer = {**project, "time": project["time"] + 1, "checksum": "newer"}
-        newer["feature_gates"] = {
-            name: gate for name, gate in project["feature_gates"].items() if name != "test_fastly"
-        }
-        fastly.kv["statsig"]["statsig-specs"] = Item(json.dumps(newer).encode(), generation=2)
+        publish_without_the_gate(fastly, project)
         return "answer = shared['statsig'].sync().result().outcome"
 
-    known = "answer = shared['statsig'].get_feature_gate('u', 'test_fastly').details.reason"
-    before, outcome, after = probe(START, known, publish, known)[1:]
+    before, outcome, after = probe(START, REASON, publish, REASON)[1:]
     assert (before, outcome) == ("Adapter(FastlyKV):Recognized", "applied")
     assert after == "Adapter(FastlyKV):Unrecognized"
+
+
+def test_new_payload_by_age(probe: Probe, fastly: Fastly, project: dict[str, Any]) -> None:
+    def publish() -> str:
+        publish_without_the_gate(fastly, project)
+        return REASON
+
+    start = START.replace("make()", "make(sync_policy=SyncPolicy.on_request(max_age=0.001))")
+    # The request that notices is answered with what is there, and the next one with what was found.
+    before, after = probe(start, publish, REASON)[1:]
+    assert (before, after) == ("Adapter(FastlyKV):Recognized", "Adapter(FastlyKV):Unrecognized")
 
 
 def test_looks_follow_the_response(probe: Probe, fastly: Fastly) -> None:
