@@ -1,9 +1,17 @@
-"""AWS Lambda: the process is frozen when the handler returns, so it sends its events before."""
+"""AWS Lambda: the process is frozen when the handler returns, so before that it sends its events.
 
-from flags import statsig
+For the same reason nothing runs in the background: an invocation that finds the last look for updates too old
+makes the next one when it is done.
+"""
 
+from dataclasses import replace
+
+from flags import KEY, options
+
+from statsig_fastly import Statsig, SyncPolicy
 from statsig_fastly.web.flush_after import FlushAfter
 
+statsig = Statsig(KEY, replace(options, sync_policy=SyncPolicy.on_request(max_age=10)))
 statsig.initialize().wait()  # once per environment, not per invocation
 
 

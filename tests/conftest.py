@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +13,12 @@ from hypothesis import HealthCheck, settings
 import statsig_fastly.client
 from api_client import Api, StandingClock
 from event_sink import EventSink
+from fastly_adapters import TOKEN
 from statsig_fastly import lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from statsig_fastly.emulator import Emulator
 
@@ -47,6 +51,21 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
+def fastly(caplog: pytest.LogCaptureFixture) -> Iterator[Emulator]:
+    """An emulator with a telling token, which must not show up in anything that was logged."""
+    from statsig_fastly.emulator import Emulator
+
+    caplog.set_level(logging.DEBUG)
+    with Emulator(tokens=(TOKEN,)) as running:
+        yield running
+    # Debug logging of every library, urllib3's among it, formatted as the most verbose handler would.
+    records = caplog.get_records("call")
+    assert not [
+        record for record in records if TOKEN in logging.Formatter().format(record) + repr(vars(record))
+    ]
+
+
+@pytest.fixture
 def api(emulator: Emulator) -> Iterator[Api]:
     """A client of `emulator` with its token."""
     with Api(emulator) as client:
@@ -57,3 +76,22 @@ def api(emulator: Emulator) -> Iterator[Api]:
 def clock() -> StandingClock:
     """A clock that moves only when it is told to."""
     return StandingClock()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """Files with a certificate for 127.0.0.1 that nobody vouches for, and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the openssl command to make a certificate")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(cert)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return cert, key

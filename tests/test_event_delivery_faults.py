@@ -14,7 +14,6 @@ from named_events import PATH, SDK_KEY, NamedEvents, arrived, balanced, delivery
 from statsig_fastly.emulator import Fault
 from statsig_fastly.events import FlushResult
 from statsig_fastly.events import requests as event_requests
-from statsig_fastly.events.requests import retry_after
 
 if TYPE_CHECKING:
     from api_client import StandingClock
@@ -113,28 +112,6 @@ def test_the_wait_doubles_with_jitter_and_halves_again(
     emulator.fault(Fault(status=500))
     log.record(*names(10, 20))
     assert delivery.step() == pytest.approx(factor * 30)
-
-
-@pytest.mark.parametrize(
-    ("header", "date", "seconds"),
-    [
-        ("120", None, 120),
-        ("0", None, 0),
-        ("86400", None, 900),
-        (formatdate(NOW + 100, usegmt=True), None, 100),
-        (formatdate(NOW + 100, usegmt=True), formatdate(NOW + 60, usegmt=True), 40),
-        (formatdate(NOW - 100, usegmt=True), None, 0),
-        (formatdate(NOW + 10**6, usegmt=True), None, 900),
-        ("-5", None, None),
-        ("1.5", None, None),
-        ("\N{SUPERSCRIPT TWO}", None, None),
-        ("Wed, 99 Foo 2026", None, None),
-        ("", None, None),
-    ],
-)
-def test_what_retry_after_means(header: str, date: str | None, seconds: float | None) -> None:
-    headers = {"retry-after": header, **({} if date is None else {"date": date})}
-    assert retry_after(headers, NOW) == seconds
 
 
 def test_the_server_is_left_alone_for_as_long_as_it_asks(emulator: Emulator, clock: StandingClock) -> None:

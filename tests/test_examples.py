@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,28 @@ def test_web_applications(
         assert {user: server.ask(f"/{user}")["new"] for user in USERS} == expected
         server.end()
     assert exposed(sink) == expected
+
+
+@needs_unix
+@pytest.mark.parametrize("framework", SERVERS)
+def test_web_applications_get_updates(
+    framework: str, variables: dict[str, str], emulator: Emulator, tmp_path: Path
+) -> None:
+    command = SERVERS[framework]
+    pytest.importorskip(framework)
+    pytest.importorskip(command[0])
+    variables = {**variables, "STATSIG_INTERVAL_S": "0.1", "STATSIG_DIR": str(tmp_path / "statsig")}
+    everybody = sample_project()
+    everybody |= {"time": everybody["time"] + 1, "checksum": "another"}
+    for rule in everybody["feature_gates"]["test_fastly"]["rules"]:
+        rule["passPercentage"] = 100
+    with serving(EXAMPLES, "", *command, **variables) as server:
+        assert not all(server.ask(f"/{user}")["new"] for user in USERS)
+        emulator.put("my-kv-store", "statsig-1a2b3c", json.dumps(everybody).encode())
+        deadline = time.monotonic() + PATIENCE
+        while not all(server.ask(f"/{user}")["new"] for user in USERS):
+            assert time.monotonic() < deadline
+        server.end()
 
 
 def run(program: str, directory: Path, variables: dict[str, str]) -> str:

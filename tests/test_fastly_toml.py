@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import brotli
 import pytest
+import zstandard
 
+from small_project import payload
 from statsig_fastly.adapters import Payload, SpecAdapter
 from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter, LocalItem, LocalStores, load_local_stores
 from statsig_fastly.errors import AdapterError
@@ -512,6 +516,35 @@ def test_a_value_that_is_no_json_object(write: Write, body: str, says: str) -> N
     assert says in failure(adapter_for())
 
 
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress, brotli.compress])
+def test_a_compressed_file(write: Write, compress: Callable[[bytes], bytes]) -> None:
+    stored = compress(payload())
+    path = write(KV + f"specs = [{{ key = '{KEY}', file = 'value' }}]", {"value": stored})
+    adapter = adapter_for()
+    assert adapter.fetch() == Payload(payload(), hashlib.sha256(stored).hexdigest(), None)
+    assert adapter.fetch(hashlib.sha256(stored).hexdigest()) is None
+    limited = FastlyTomlAdapter(store="specs", config_spec_key=KEY, max_payload_bytes=len(payload()) - 1)
+    said = failure(limited)
+    assert said.startswith(f"reading key '{KEY}' of local store 'specs' in {path}: the ")
+    assert said.endswith("when it is decompressed; make the payload smaller, or raise max_payload_bytes")
+    write(KV + f"specs = [{{ key = '{KEY}', file = 'value' }}]", {"value": stored[:-1]})
+    assert failure(adapter).endswith("publish it again")
+
+
+def test_no_two_adapters_have_one_identity() -> None:
+    different = [
+        FastlyTomlAdapter("a", store="b", config_spec_key="c"),
+        FastlyTomlAdapter("b", store="b", config_spec_key="c"),
+        FastlyTomlAdapter("a", store="b c", config_spec_key="c"),
+        FastlyTomlAdapter("a", store="b", config_spec_key="b c"),
+        FastlyTomlAdapter("a", store="b", config_spec_key="c", store_type="kv"),
+        FastlyTomlAdapter("a", store="b", config_spec_key="c", store_type="config"),
+    ]
+    assert len({adapter.identity for adapter in different}) == len(different)
+    again = FastlyTomlAdapter("a", store="b", config_spec_key="c")
+    assert again.identity == different[0].identity
+
+
 def test_it_can_be_pickled(write: Write) -> None:
     write(KV + f"specs = [{{ key = '{KEY}', data = '{{}}' }}]")
     payload = pickle.loads(pickle.dumps(adapter_for())).fetch()  # noqa: S301  # made on the line itself
@@ -530,6 +563,7 @@ def test_it_can_be_pickled(write: Write) -> None:
         ({"store": None}, TypeError, "store: expected str, got NoneType"),
         ({"config_spec_key": ""}, ValueError, "config_spec_key: expected text, got ''"),
         ({"config_spec_key": 5}, TypeError, "config_spec_key: expected str, got int"),
+        ({"max_payload_bytes": 0}, ValueError, "max_payload_bytes: expected a number above 0, got 0"),
         ({"store_type": "KV"}, ValueError, "store_type: expected 'kv', 'config' or None, got 'KV'"),
         ({"store_type": ["kv"]}, ValueError, "store_type: expected 'kv', 'config' or None, got ['kv']"),
     ],

@@ -46,9 +46,18 @@ with Statsig("secret-key", StatsigOptions(data_adapter=MemoryAdapter({SPECS}))) 
     assert statsig.sync().result(30).error is None
 """,
     "middlewares": "import statsig_fastly.web.asgi, statsig_fastly.web.flush_after, statsig_fastly.web.wsgi",
-    "an adapter that has not asked yet": """
-from statsig_fastly import FastlyDataAdapter
-FastlyDataAdapter("a-store", "a-key", token="a-token").close()
+    "adapters that have not asked yet": """
+from statsig_fastly import *
+kv = FastlyDataAdapter("a-store", "a-key", token="a-token")
+ChainAdapter(kv, StatsigCdnAdapter("secret-key"), FileAdapter("specs.json")).close()
+""",
+    "a data store": """
+from statsig_fastly import DataStoreAdapter
+class Store:
+    def get(self, key): return '{}'
+adapter = DataStoreAdapter(Store(), "secret-key")
+assert adapter.fetch() is not None
+adapter.close()
 """,
 }
 

@@ -23,6 +23,10 @@ def test_it_is_an_adapter() -> None:
     assert isinstance(adapter, SpecAdapter)
     assert adapter.name == "Memory"
     assert MemoryAdapter(SPECS, name="Bootstrap").name == "Bootstrap"
+    assert (adapter.identity, MemoryAdapter(SPECS, name="Bootstrap").identity) == (
+        "Memory Memory",
+        "Memory Bootstrap",
+    )
     assert repr(adapter) == f"MemoryAdapter(name='Memory', {len(SPECS)} bytes)"
     adapter.close()
     adapter.close()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import logging
-import shutil
 import socket
 import ssl
 import subprocess
@@ -84,7 +83,7 @@ def locals_of(error: BaseException) -> str:
 def test_nothing_heavy_is_imported_before_the_first_request() -> None:
     program = (
         "import sys\n"
-        "import statsig_fastly.transport, statsig_fastly.adapters.fastly_kv as kv\n"
+        "import statsig_fastly.transport, statsig_fastly.adapters.fastly as kv\n"
         "import statsig_fastly.adapters.fastly_toml, statsig_fastly.adapters.memory\n"
         "kv.FastlyDataAdapter('specs', 'statsig-1', token='t')\n"
         "print([m for m in ('urllib3', 'ssl', 'asyncio', 'http.client') if m in sys.modules])\n"
@@ -306,24 +305,6 @@ def test_not_http_at_all(transport: HttpTransport) -> None:
         problem = failure(transport, get(server.url))
     assert problem.reason == "protocol"
     assert "did not answer in HTTP" in str(problem)
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the openssl command to make a certificate")
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", str(key), "-out", str(cert)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
 
 
 def test_a_certificate_nobody_vouches_for(transport: HttpTransport, certificate: tuple[Path, Path]) -> None:

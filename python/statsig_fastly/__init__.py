@@ -33,7 +33,7 @@ from statsig_fastly._native import (
     StatsigUser,
     __version__,
 )
-from statsig_fastly.adapters import Payload, SpecAdapter
+from statsig_fastly.adapters import IdListAdapter, IdListFile, Payload, SpecAdapter
 from statsig_fastly.client import Statsig
 from statsig_fastly.completion import Completion
 from statsig_fastly.details import FailureDetails, InitializeDetails, Stats
@@ -43,20 +43,29 @@ from statsig_fastly.persistent_storage import PersistentStorage, StickyValues, U
 from statsig_fastly.sync import SyncDetails, SyncPolicy, SyncStats
 
 if TYPE_CHECKING:
+    from statsig_fastly.adapters.chain import ChainAdapter
     from statsig_fastly.adapters.compute import ComputeConfigAdapter, ComputeKVAdapter
-    from statsig_fastly.adapters.fastly_kv import FastlyDataAdapter
+    from statsig_fastly.adapters.data_store import DataStoreAdapter
+    from statsig_fastly.adapters.fastly import FastlyDataAdapter
+    from statsig_fastly.adapters.fastly_id_lists import FastlyIdListAdapter
     from statsig_fastly.adapters.fastly_toml import FastlyTomlAdapter
+    from statsig_fastly.adapters.file import FileAdapter
     from statsig_fastly.adapters.memory import MemoryAdapter
+    from statsig_fastly.adapters.statsig_cdn import StatsigCdnAdapter
+    from statsig_fastly.adapters.statsig_id_lists import StatsigIdListAdapter
     from statsig_fastly.events import EventStats, FlushResult
     from statsig_fastly.explain import CheckTrace, ConditionTrace, Explanation, RuleTrace
+    from statsig_fastly.sync.id_lists import IdListStats
 
 __all__ = [
     "AdapterError",
+    "ChainAdapter",
     "CheckTrace",
     "Completion",
     "ComputeConfigAdapter",
     "ComputeKVAdapter",
     "ConditionTrace",
+    "DataStoreAdapter",
     "DynamicConfig",
     "DynamicConfigEvaluationOptions",
     "EvaluationDetails",
@@ -68,10 +77,15 @@ __all__ = [
     "Explanation",
     "FailureDetails",
     "FastlyDataAdapter",
+    "FastlyIdListAdapter",
     "FastlyTomlAdapter",
     "FeatureGate",
     "FeatureGateEvaluationOptions",
+    "FileAdapter",
     "FlushResult",
+    "IdListAdapter",
+    "IdListFile",
+    "IdListStats",
     "InitializeDetails",
     "Layer",
     "LayerEvaluationOptions",
@@ -85,7 +99,9 @@ __all__ = [
     "SpecAdapter",
     "Stats",
     "Statsig",
+    "StatsigCdnAdapter",
     "StatsigFastlyError",
+    "StatsigIdListAdapter",
     "StatsigOptions",
     "StatsigUser",
     "StickyValues",
@@ -98,17 +114,24 @@ __all__ = [
 
 # Not every program uses these, so they are not imported with the package.
 _LATER = {
+    "ChainAdapter": "statsig_fastly.adapters.chain",
     "CheckTrace": "statsig_fastly.explain",
     "ComputeConfigAdapter": "statsig_fastly.adapters.compute",
     "ComputeKVAdapter": "statsig_fastly.adapters.compute",
     "ConditionTrace": "statsig_fastly.explain",
+    "DataStoreAdapter": "statsig_fastly.adapters.data_store",
     "EventStats": "statsig_fastly.events",
     "Explanation": "statsig_fastly.explain",
-    "FastlyDataAdapter": "statsig_fastly.adapters.fastly_kv",
+    "FastlyDataAdapter": "statsig_fastly.adapters.fastly",
+    "FastlyIdListAdapter": "statsig_fastly.adapters.fastly_id_lists",
     "FastlyTomlAdapter": "statsig_fastly.adapters.fastly_toml",
+    "FileAdapter": "statsig_fastly.adapters.file",
     "FlushResult": "statsig_fastly.events",
+    "IdListStats": "statsig_fastly.sync.id_lists",
     "MemoryAdapter": "statsig_fastly.adapters.memory",
     "RuleTrace": "statsig_fastly.explain",
+    "StatsigCdnAdapter": "statsig_fastly.adapters.statsig_cdn",
+    "StatsigIdListAdapter": "statsig_fastly.adapters.statsig_id_lists",
 }
 
 if not TYPE_CHECKING:  # or a type checker would take any name for one that exists

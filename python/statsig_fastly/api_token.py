@@ -89,12 +89,22 @@ class ApiAddress:
     host: str
 
     @classmethod
-    def of_argument(cls, api: str) -> ApiAddress:
+    def of_argument(
+        cls,
+        api: str,
+        argument: str = "api",
+        *,
+        example: str = "https://api.fastly.com",
+        carries: str = "token",
+    ) -> ApiAddress:
         """Checks that a token may travel to `api`.
 
         Args:
             api: An https URL; or an http URL whose host is this machine (`localhost`, 127.0.0.0/8,
                 `[::1]`), for the emulator.
+            argument: What the caller calls it.
+            example: One that would do, for messages.
+            carries: What travels there, for messages.
 
         Raises:
             TypeError: `api` is not text.
@@ -104,23 +114,23 @@ class ApiAddress:
         from urllib.parse import urlsplit
 
         if not isinstance(api, str):
-            raise TypeError(f"api: expected str, got {type(api).__name__}")
+            raise TypeError(f"{argument}: expected str, got {type(api).__name__}")
         if "@" in api:  # what stands before it may be a password, so it is not shown
-            raise ValueError("api: expected a URL without user information, got one with '@'")
+            raise ValueError(f"{argument}: expected a URL without user information, got one with '@'")
         try:
             parts = urlsplit(api)
             host, port = parts.hostname or "", parts.port
         except ValueError as problem:
-            raise ValueError(f"api: expected a URL, got {api!r} ({problem})") from None
+            raise ValueError(f"{argument}: expected a URL, got {api!r} ({problem})") from None
         # Put together again from checked parts, so that no two readers of it can disagree on the host.
         if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*", host):
-            raise ValueError(f"api: expected a URL such as 'https://api.fastly.com', got {api!r}")
+            raise ValueError(f"{argument}: expected a URL such as {example!r}, got {api!r}")
         if parts.query or parts.fragment or not re.fullmatch(r"[A-Za-z0-9/._~-]*", parts.path):
-            raise ValueError(f"api: expected scheme, host and at most a plain path, got {api!r}")
+            raise ValueError(f"{argument}: expected scheme, host and at most a plain path, got {api!r}")
         if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(host)):
             raise ValueError(
-                "api: expected https, or http on this machine (localhost, 127.0.0.1, [::1]), "
-                f"got {api!r}; the token would travel unencrypted"
+                f"{argument}: expected https, or http on this machine (localhost, 127.0.0.1, [::1]), "
+                f"got {api!r}; the {carries} would travel unencrypted"
             )
         shown = f"[{host}]" if ":" in host else host
         if port is not None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from statsig_fastly._native import EventLog
 from statsig_fastly.completion import Completion
 from statsig_fastly.details import InitializeDetails, Stats
-from statsig_fastly.errors import described
 from statsig_fastly.local_overrides import LocalOverrides
 from statsig_fastly.options import StatsigOptions
 from statsig_fastly.persistent_storage import StorageCalls
@@ -150,7 +149,7 @@ class Statsig(LocalOverrides):
     def get_initialize_details(self) -> InitializeDetails:
         """How the last start went; before the first one has ended, that nothing is loaded."""
         details = self._details
-        return details if details is not None else self._describe(0, ())
+        return details if details is not None else self._describe(0, (), None)
 
     def is_initialized(self) -> bool:
         """True if a ruleset is loaded: the same as `is_ready`, under the official package's name."""
@@ -166,10 +165,9 @@ class Statsig(LocalOverrides):
         """
         with self._locked():
             self._check_open()
-        looker = self._sync.looker
-        if looker is None:
+        if self._sync.looker is None:
             raise RuntimeError("there is no data_adapter to sync with: set StatsigOptions.data_adapter")
-        return Completion.run(looker.look, name="statsig-fastly-sync")
+        return Completion.run(self._sync.look, name="statsig-fastly-sync")
 
     def request_began(self) -> None:
         """Says that a request is being answered: a look that becomes due meanwhile waits for its end.
@@ -240,7 +238,12 @@ class Statsig(LocalOverrides):
     def stats(self) -> Stats:
         """Numbers about this client: what became of its events, and how up to date its ruleset is."""
         delivery = self._delivery
-        return Stats(events=None if delivery is None else delivery.stats(), sync=self._sync.stats())
+        id_lists = self._sync.id_lists
+        return Stats(
+            events=None if delivery is None else delivery.stats(),
+            sync=self._sync.stats(),
+            id_lists=None if id_lists is None else id_lists.stats(),
+        )
 
     def shutdown(self, timeout: float = SHUTDOWN_TIMEOUT_S) -> Completion[FlushResult]:
         """Sends the events that wait, and stops. Checks go on working with the ruleset in use.
@@ -305,8 +308,10 @@ class Statsig(LocalOverrides):
             started_with = sync.in_use.source if self.is_ready else "nothing loaded"
             reasons = "; ".join(failure.reason for failure in failures)
             _log.warning("Statsig started with %s: %s", started_with, reasons)
+        left = started + self._options.init_timeout_ms / 1000 - time.monotonic()
+        id_lists_ready = sync.start_id_lists(max(0.0, left))
         duration_ms = round((time.monotonic() - started) * 1000)
-        self._details = self._describe(duration_ms, failures)
+        self._details = self._describe(duration_ms, failures, id_lists_ready)
         sync.begin(looked)
         return self._details
 
@@ -315,11 +320,13 @@ class Statsig(LocalOverrides):
         self._sync.start_baked()
         self._mark_started()
 
-    def _describe(self, duration_ms: int, failures: tuple[FailureDetails, ...]) -> InitializeDetails:
+    def _describe(
+        self, duration_ms: int, failures: tuple[FailureDetails, ...], id_lists_ready: bool | None
+    ) -> InitializeDetails:
         ready, stats = self.is_ready, self._sync.account.stats()
         last = failures[-1] if failures else None
         return InitializeDetails(
-            duration_ms, ready, ready, None, stats.source, last, failures, stats.config_age
+            duration_ms, ready, ready, id_lists_ready, stats.source, last, failures, stats.config_age
         )
 
     def _deliver(self, log: EventLog, sdk_key: str, options: StatsigOptions) -> EventDelivery:
@@ -344,14 +351,10 @@ class Statsig(LocalOverrides):
         return delivery
 
     def _shutdown(self, timeout: float | None) -> FlushResult:
-        delivery, adapter = self._delivery, self._sync.adapter
+        delivery = self._delivery
         self._sync.schedule.stop()
         sent = _nothing_sent() if delivery is None else delivery.shutdown(timeout or 0.0)
-        try:
-            if adapter is not None:
-                adapter.close()
-        except BaseException as error:  # an adapter of the user's own may raise anything  # noqa: BLE001
-            _log.warning("closing %s failed: %s", adapter, described(error))
+        self._sync.close()
         return sent
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from statsig_fastly.events import EventStats
     from statsig_fastly.sync import SyncStats
+    from statsig_fastly.sync.id_lists import IdListStats
 
 __all__ = ["FailureDetails", "InitializeDetails", "Stats"]
 
@@ -37,7 +38,7 @@ class InitializeDetails:
         init_success: The same as `is_config_spec_ready`. (In the official package it says only that
             background work was scheduled.)
         is_config_spec_ready: True if a ruleset is loaded, so that checks have answers.
-        is_id_list_ready: True if every ID list was fetched; None if none were to be.
+        is_id_list_ready: True if every ID list came in time; None if none are fetched.
         source: Where the ruleset in use came from, such as `Adapter(FastlyKV)`, `LastKnownGood` or
             `Bootstrap`; `NoValues` if there is none.
         failure_details: The last of `failures`; None if the first place that was tried had a payload.
@@ -67,7 +68,9 @@ class Stats:
     Attributes:
         events: What became of events; None if nothing is recorded (`disable_all_logging`).
         sync: What is in use, how old it is, and how looking for something newer went.
+        id_lists: How fetching ID lists went; None if none are fetched.
     """
 
     events: EventStats | None
     sync: SyncStats
+    id_lists: IdListStats | None

@@ -6,6 +6,11 @@ caller being at fault is here.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["AdapterError", "PayloadError", "StatsigFastlyError"]
 
 _LONGEST_TEXT = 300
@@ -32,7 +37,7 @@ class AdapterError(StatsigFastlyError):
         status: HTTP status of the answer, or None where there was none (no connection, a timeout,
             a local file).
         retryable: True if asking again later may succeed: no answer or not all of one, 408, 429, 5xx, an
-            error page in place of the value.
+            error page in place of the value, a value that is just being replaced.
         retry_after: For how many seconds the store asked to be left alone; None if it did not.
     """
 
@@ -50,11 +55,17 @@ class AdapterError(StatsigFastlyError):
         self.retry_after = retry_after
 
 
-def described(error: BaseException) -> str:
-    """An exception of somebody else's in one line of bounded length."""
+def described(error: BaseException, scrub: Callable[[str], str] = str) -> str:
+    """An exception of somebody else's in one line of bounded length.
+
+    Args:
+        error: The exception.
+        scrub: Takes secrets out of what it says.
+    """
     name = type(error).__name__
     try:
-        text = " ".join(str(error).split())
+        # Scrubbed before it is cut, or the first half of a secret would go through.
+        text = " ".join(scrub(str(error)).split())
     except Exception:  # noqa: BLE001 - an exception that cannot even say what it is
         text = ""
     return f"{name}: {text[:_LONGEST_TEXT]}" if text else name

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "Background",
     "Delivery",
-    "Forkable",
     "at_exit",
     "hold",
     "let_go",
     "register",
-    "register_fork",
+    "register_background",
     "watch_child",
     "without_fork",
 ]
@@ -35,6 +35,13 @@ class Forkable(Protocol):
 
     def forked(self) -> None:
         """Forgets what is the parent's."""
+
+
+class Background(Forkable, Protocol):
+    """What does something in a thread that the end of the process need not wait for."""
+
+    def stop(self) -> None:
+        """Begins nothing any more."""
 
 
 class Delivery(Forkable, Protocol):
@@ -56,7 +63,7 @@ class Delivery(Forkable, Protocol):
 
 
 _live: weakref.WeakSet[Delivery] = weakref.WeakSet()
-_forkable: weakref.WeakSet[Forkable] = weakref.WeakSet()
+_background: weakref.WeakSet[Background] = weakref.WeakSet()
 # Those that were shut down and have events again: nothing else may keep them alive until the exit.
 _held: set[Delivery] = set()
 _hooked: list[bool] = []
@@ -72,9 +79,9 @@ def register(delivery: Delivery) -> None:
     _hook()
 
 
-def register_fork(forkable: Forkable) -> None:
-    """Has `forkable` told about forks, for as long as it lives."""
-    _forkable.add(forkable)
+def register_background(background: Background) -> None:
+    """Has `background` told about forks and the end of the process, for as long as it lives."""
+    _background.add(background)
     _hook()
 
 
@@ -125,6 +132,8 @@ def _celery_child_ends(**_: object) -> None:
 
 def at_exit() -> None:
     """Delivers what waits, all at the same time, and accounts for what cannot be within the time."""
+    for background in list(_background):
+        background.stop()
     deliveries = sorted(_live, key=lambda delivery: delivery.exit_timeout)
     started = time.monotonic()
     for delivery in deliveries:
@@ -156,5 +165,5 @@ def _after_fork() -> None:
 def _in_child() -> None:
     _after_fork()
     _held.clear()
-    for forkable in [*_live, *_forkable]:
+    for forkable in [*_live, *_background]:
         forkable.forked()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from statsig_fastly._native import Evaluator
-from statsig_fastly.adapters import SpecAdapter
+from statsig_fastly.adapters import IdListAdapter, SpecAdapter
 from statsig_fastly.sync.policy import SyncPolicy
 from statsig_fastly.transport import as_transport
 
@@ -33,6 +33,8 @@ class StatsigOptions:
     Attributes:
         data_adapter: Where the payload comes from: a `FastlyDataAdapter`, a `FastlyTomlAdapter`, a
             `MemoryAdapter`, or any object with the members of `SpecAdapter`.
+        data_store: In place of an adapter, a `DataStore` of the official package or any object in its shape:
+            see `DataStoreAdapter`.
         bootstrap: A payload to use when the adapter has none to give, as JSON text or bytes.
         sync_policy: When to look whether the adapter has something newer: every 10 s in the background,
             unless told otherwise. See `SyncPolicy`.
@@ -40,8 +42,10 @@ class StatsigOptions:
             does not answer in time: a copy for each SDK key and adapter. None keeps none.
         shared_polling: True if the processes of this host that have the same `last_known_good_dir` leave it
             to one of them at a time to ask the store, and take what it found from there.
-        fallback_to_statsig_api: True asks Statsig's own CDN at a start where nothing else has a payload.
-            Without an adapter it is the adapter.
+        fallback_to_statsig_api: True asks Statsig's own CDN at a start where nothing else has a payload, for
+            `init_timeout_ms` at most. Without an adapter it is the adapter.
+        specs_url: Where Statsig's config specs are, if not at its CDN: all of the address that stands before
+            `/<SDK key>.json`.
         stale_after: Seconds without a look that succeeds after which the ruleset counts as stale: a warning
             in the log, and `on_stale`. None: it never does.
         on_update: Called with `SyncDetails` after a newer ruleset was put in use, in the thread that did it.
@@ -55,8 +59,17 @@ class StatsigOptions:
             `country` only. Otherwise a table of addresses is loaded when a payload has such conditions; it
             needs the extra `geo`.
         id_lists: Who is on which ID list (conditions with `in_segment_list`): unit ids by name of the list,
-            such as `{"beta testers": ["user-1", "user-2"]}`. These are lists of the application's own;
-            none are fetched.
+            such as `{"beta testers": ["user-1", "user-2"]}`. These are lists of the application's own, which
+            go before fetched ones of their names.
+        enable_id_lists: True fetches ID lists: from the `data_adapter` if it has some, else as Statsig's SDKs
+            do.
+        id_list_adapter: Where ID lists are fetched from instead, such as a `FastlyIdListAdapter`: any object
+            with the members of `IdListAdapter`. With one, `enable_id_lists` need not be set.
+        id_lists_url: Where Statsig's index of ID lists is, if not at its CDN.
+        download_id_list_file_api: What stands before the path of their files instead of the host that the
+            index names.
+        id_lists_sync_interval_ms: For how long at least ID lists are not looked at again, in ms. They are
+            looked at when the adapter is.
         persistent_storage: Where results of experiments and layers are kept, so that users stay in their
             groups: a `PersistentStorage`, or any object with its `load`, `save` and `delete`. With one, a
             check that is given no `user_persisted_values` removes what is kept.
@@ -87,11 +100,13 @@ class StatsigOptions:
     """
 
     data_adapter: SpecAdapter | None = None
+    data_store: object = None
     bootstrap: str | bytes | None = field(default=None, repr=False)
     sync_policy: SyncPolicy = _EVERY_TEN_SECONDS
     last_known_good_dir: str | os.PathLike[str] | None = None
     shared_polling: bool = False
     fallback_to_statsig_api: bool = False
+    specs_url: str | None = None
     stale_after: float | None = None
     on_update: Callable[[SyncDetails], object] | None = None
     on_stale: Callable[[SyncStats], object] | None = None
@@ -100,6 +115,11 @@ class StatsigOptions:
     init_timeout_ms: int = 3000
     disable_country_lookup: bool = False
     id_lists: Mapping[str, Collection[str]] | None = field(default=None, repr=False)
+    enable_id_lists: bool = False
+    id_list_adapter: IdListAdapter | None = None
+    id_lists_url: str | None = None
+    download_id_list_file_api: str | None = None
+    id_lists_sync_interval_ms: int = 60_000
     persistent_storage: StickyStorage | None = None
     disable_all_logging: bool = False
     disable_exposure_logging: bool = False
@@ -124,6 +144,15 @@ class StatsigOptions:
         _check_utf8("environment", self.environment)
         _check("global_custom_fields", self.global_custom_fields, Mapping, "a mapping of str to attribute")
         _check("id_lists", self.id_lists, Mapping, "a mapping of str to unit ids")
+        _check("id_list_adapter", self.id_list_adapter, IdListAdapter, "an adapter with ID lists")
+        if self.id_lists_url is not None or self.download_id_list_file_api is not None:
+            from statsig_fastly.adapters.statsig_id_lists import StatsigIdListAdapter
+
+            StatsigIdListAdapter(
+                "secret-any",
+                id_lists_url=self.id_lists_url,
+                download_id_list_file_api=self.download_id_list_file_api,
+            )
         for name in _FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"argument '{name}': expected bool, got {_type(getattr(self, name))}")
@@ -147,6 +176,17 @@ class StatsigOptions:
                 raise TypeError(f"argument 'log_event_transport': {str(error).partition(': ')[2]}") from None
 
     def _check_sync(self) -> None:
+        if self.data_store is not None:
+            if self.data_adapter is not None:
+                raise ValueError("argument 'data_store': expected no data_adapter with it, got both")
+            from statsig_fastly.adapters.data_store import DataStoreAdapter
+
+            # Made to be thrown away, as is the one below: they look at their arguments.
+            DataStoreAdapter(self.data_store, key="any")
+        if self.specs_url is not None:
+            from statsig_fastly.adapters.statsig_cdn import StatsigCdnAdapter
+
+            StatsigCdnAdapter("secret-any", specs_url=self.specs_url)
         if not isinstance(self.sync_policy, SyncPolicy):
             raise TypeError(f"argument 'sync_policy': expected SyncPolicy, got {_type(self.sync_policy)}")
         _check("last_known_good_dir", self.last_known_good_dir, (str, os.PathLike), "a path")
@@ -172,6 +212,7 @@ _FLAGS = (
     "disable_all_logging",
     "disable_exposure_logging",
     "disable_network",
+    "enable_id_lists",
     "fallback_to_statsig_api",
     "shared_polling",
 )
@@ -181,6 +222,7 @@ _MANY = 1 << 31
 # Least, most and unit of each.
 _NUMBERS = {
     "init_timeout_ms": (1, _LONGEST_MS, " ms"),
+    "id_lists_sync_interval_ms": (1, _LONGEST_MS, " ms"),
     "event_logging_flush_interval_ms": (1, _LONGEST_MS, " ms"),
     "event_logging_max_queue_size": (1, 2000, " events"),
     "event_logging_max_pending_batch_queue_size": (1, _MANY, " batches"),

@@ -37,7 +37,9 @@ class Request:
 
     Attributes:
         method: HTTP method, upper case.
-        url: Absolute URL, percent-encoded. It carries no secret.
+        url: Absolute URL, percent-encoded. It carries no secret but `hide`.
+        hide: What is secret in `url`, as it stands there: Statsig's protocol has an SDK key in a path.
+            `repr` and the log lines of urllib3 have `[…]` in its place. Empty: nothing.
         headers: Header fields to send. They may hold a token, so `repr` leaves them out.
         body: Bytes to send, or None.
         connect_timeout: Seconds to open a connection, for each address tried.
@@ -48,12 +50,17 @@ class Request:
 
     method: str
     url: str
+    hide: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     connect_timeout: float = 3.0
     read_timeout: float = 10.0
     total_timeout: float = 30.0
     max_body_bytes: int = 26_214_400
+
+    def __repr__(self) -> str:
+        url = self.url.replace(self.hide, "[…]") if self.hide else self.url
+        return f"Request({self.method} {url})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,8 @@ class TransportError(StatsigFastlyError):
 class Transport(Protocol):
     """Anything that can do one HTTP exchange; `HttpTransport` is the one used by default.
 
-    An implementation must not follow redirects, must not log or keep `Request.headers`, and must be
-    usable from several threads at once.
+    An implementation must not follow redirects, must not log or keep `Request.headers` or a `Request.url`
+    with something to `hide`, and must be usable from several threads at once.
     """
 
     def send(self, request: Request) -> Response:
@@ -142,7 +149,13 @@ class HttpTransport:
         Raises:
             TransportError: There is no whole answer. The message names the host, never a header.
         """
-        outcome = self._exchange(request)
+        if request.hide:
+            from statsig_fastly.transport_logs import hidden_in_logs
+
+            with hidden_in_logs(request.hide):
+                outcome = self._exchange(request)
+        else:
+            outcome = self._exchange(request)
         if isinstance(outcome, TransportError):
             # Raised here, not where it happened: a traceback through urllib3 would drag along frames
             # whose locals hold the headers, and with them the token.
@@ -330,7 +343,7 @@ def _failure(
     host = _host(request.url)
     status = None if response is None else response.status
     cause = _innermost(error)
-    detail = _one_line(cause)
+    detail = _one_line(cause, request.hide)
     if isinstance(error, exceptions.NewConnectionError):
         return TransportError(f"{host} cannot be reached: {detail}", reason="unreachable")
     if isinstance(error, exceptions.ProxyError):
@@ -374,9 +387,11 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _one_line(error: BaseException) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())[:200]
+def _one_line(error: BaseException, hide: str) -> str:
+    text = str(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    if hide:  # before it is cut, or half of it would be seen; a server may send back what it was sent
+        text = text.replace(hide, "[…]")
+    return " ".join(text.split())[:200]
 
 
 def _host(url: str) -> str:

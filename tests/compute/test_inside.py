@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ pytest.importorskip("wasmtime", reason="`make compute-test` installs wasmtime wh
 
 from compute.fastly import Ask, Body, Fastly, Item, Response
 from statsig_fastly import Statsig, StatsigOptions
+from statsig_fastly.chunks import split
 from statsig_fastly.sample_project import sample_users
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ def test_looks_follow_the_response(probe: Probe, fastly: Fastly) -> None:
             "reading key 'k' of KV store 'statsig': the store has no such key",
         ),
         (
-            "ComputeKVAdapter('statsig', 'statsig-specs', max_value_bytes=1000)",
+            "ComputeKVAdapter('statsig', 'statsig-specs', max_payload_bytes=1000)",
             "more than the limit of 1000 bytes",
         ),
         ("ComputeConfigAdapter('nowhere', 'k')", "Config Store 'nowhere': the service has no such store"),
@@ -175,6 +177,33 @@ def test_config_store(probe: Probe, fastly: Fastly) -> None:
     )
     assert told == ["Adapter(FastlyConfig)", "unchanged"]
     assert fastly.counts["config"] == 2
+
+
+@pytest.mark.parametrize("size", [1000, 100])
+def test_chunks(probe: Probe, fastly: Fastly, size: int) -> None:
+    """In a Config Store, within what a request may look up."""
+    small = {"has_updates": True, "time": 1, "feature_gates": [], "dynamic_configs": [], "layer_configs": []}
+    body = json.dumps({**small, "padding": [*range(2000)]}).encode()
+    manifest, chunks = split(body, "specs", chunk_size=size)
+    fastly.config["chunked"] = {key: value.decode() for key, value in chunks.items()}
+    fastly.config["chunked"]["specs"] = manifest.value.decode()
+    start = MAKE + "make(data_adapter=ComputeConfigAdapter('chunked', 'specs')).initialize()\n"
+    reason = "answer = shared['statsig'].get_initialize_details()\n"
+    source, failure = probe(
+        start + reason + "answer = [answer.source, answer.failure_details and answer.failure_details.reason]"
+    )[0]
+    if len(chunks) < 32:
+        assert (source, failure) == ("Adapter(FastlyConfig)", None)
+        assert fastly.counts["config"] == 1 + len(chunks)
+    else:
+        assert f"chunks that take {len(chunks) + 1} look-ups, and Fastly allows 32" in failure
+        assert fastly.counts["config"] == 1
+
+
+def test_compressed(probe: Probe, fastly: Fastly) -> None:
+    item = fastly.kv["statsig"]["statsig-specs"]
+    item.body = gzip.compress(item.body)
+    assert probe(START) == [True]
 
 
 def test_baked(probe: Probe, fastly: Fastly) -> None:

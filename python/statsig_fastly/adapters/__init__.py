@@ -63,8 +63,8 @@ class SpecAdapter(Protocol):
 class IdListFile:
     """One ID list, as the index of all lists describes it.
 
-    Lines are added to the end of its file. Another file takes its place where `file_id` is another one or
-    `created_ms` is higher.
+    Lines are added to the end of its file. Another file takes its place where `file_id` is another one and
+    `created_ms` is not lower.
 
     Attributes:
         name: What conditions call the list.
@@ -96,6 +96,8 @@ class IdListAdapter(Protocol):
 
     def fetch_id_list(self, file: IdListFile, start: int) -> bytes:
         """Reads the lines of a list from byte `start` of its file on.
+
+        What is not there yet may be missing at the end, and what was added since may be there.
 
         Raises:
             AdapterError: They could not be read; the message says why and what to do.

@@ -9,10 +9,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from statsig_fastly.store_limits import CONFIG_KEY_CHARACTERS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["check_count", "check_seconds", "check_text", "key_problem", "listed", "value_problem"]
+__all__ = [
+    "check_count",
+    "check_seconds",
+    "check_text",
+    "config_key_problem",
+    "key_problem",
+    "listed",
+    "value_problem",
+]
 
 KEY_BYTES = 1024
 _FORBIDDEN = {"#": "'#'", ";": "';'", "?": "'?'", "^": "'^'", "|": "'|'", "\r": "CR", "\n": "LF"}
@@ -88,6 +98,21 @@ def key_problem(key: str, *, local: bool = False) -> str | None:
     return _local_key_problem(key) if local else None
 
 
+def config_key_problem(key: str) -> str | None:
+    """Says what keeps `key` from being the key of a Config Store's item.
+
+    Returns:
+        The rule that is broken, or None.
+    """
+    if any("\ud800" <= letter <= "\udfff" for letter in key):
+        return "must be valid Unicode (it holds half a surrogate pair)"
+    if not 1 <= len(key) <= CONFIG_KEY_CHARACTERS:
+        return f"must have 1 to {CONFIG_KEY_CHARACTERS} characters (it has {len(key)})"
+    if key in {".", ".."}:  # a path of the API could not name it
+        return "must not be '.' or '..'"
+    return None
+
+
 def _local_key_problem(key: str) -> str | None:
     import unicodedata
 
@@ -107,7 +132,7 @@ def value_problem(body: bytes, scrub: Callable[[str], str] = str) -> tuple[str, 
     and reported as `PayloadError`.
 
     Args:
-        body: The value.
+        body: The value, decompressed.
         scrub: Takes secrets out of what is quoted from it.
 
     Returns:
@@ -126,8 +151,6 @@ def value_problem(body: bytes, scrub: Callable[[str], str] = str) -> tuple[str, 
         return "the value starts with a byte order mark; store it as UTF-8 without one", False
     if start.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00")):
         return "the value is UTF-16; store it as UTF-8", False
-    if start.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
-        return "the value is compressed; store it as plain JSON", False
     quoted = scrub(start.decode("utf-8", "backslashreplace"))[:16]
     return f"the value is not a JSON object: it starts with {quoted!r}", False
 

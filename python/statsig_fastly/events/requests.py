@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from statsig_fastly.errors import described
 from statsig_fastly.events.batches import is_gzip
+from statsig_fastly.retry_after import retry_after
 from statsig_fastly.transport import HttpTransport, Request, TransportError, user_agent
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from statsig_fastly.transport import Response, Transport
 
 __all__ = ["Collector", "Verdict", "event_metadata", "load"]
-
-LONGEST_RETRY_AFTER_S = 15 * 60.0
-"""What a `Retry-After` is cut to, in seconds."""
 
 _REQUEST_TIMEOUT_S = 10.0
 _CONNECT_TIMEOUT_S = 3.0
@@ -156,37 +154,6 @@ def _trouble_with(body: bytes) -> str:
     if not isinstance(answer, dict):
         return "without a JSON object"
     return "with success: false" if answer.get("success") is False else ""
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that `Retry-After` asks for, at most 15 minutes; None if it is absent or makes no sense.
-
-    Args:
-        headers: Header fields, names in lower case.
-        now: Seconds since the epoch, for an answer without a `Date`.
-    """
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        seconds = float(text)
-    else:
-        at = _date(text)
-        if at is None:
-            return None
-        # The server's own clock, where it tells it: this machine's may be wrong.
-        sent = _date(headers.get("date", ""))
-        seconds = at - (now if sent is None else sent)
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
-
-
-def _date(text: str) -> float | None:
-    if not text:
-        return None
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None
 
 
 def event_metadata(session_id: str, service_name: str | None = None) -> dict[str, str]:

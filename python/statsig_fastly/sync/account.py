@@ -16,6 +16,7 @@ from statsig_fastly.sync.stats import SyncStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from statsig_fastly.sync.in_use import PayloadInUse
     from statsig_fastly.sync.stats import SyncDetails
@@ -64,7 +65,7 @@ class Account:
         self._on_stale = on_stale
         self._clock = clock
         self._wall = wall
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may ask for numbers at any time
         self._process = os.getpid()
         self._made_at = clock()
         self._confirmed_at: float | None = None  # on the clock
@@ -207,9 +208,9 @@ class Account:
     def _since(self) -> float:
         return self._made_at if self._confirmed_at is None else self._confirmed_at
 
-    def _own_lock(self) -> threading.Lock:
+    def _own_lock(self) -> AbstractContextManager[bool]:
         if self._process != os.getpid():  # forked, perhaps while another thread held it
-            self._lock, self._process = threading.Lock(), os.getpid()
+            self._lock, self._process = threading.RLock(), os.getpid()
         return self._lock
 
     def _call(self, callback: Callable[..., object] | None, name: str, argument: object) -> None:

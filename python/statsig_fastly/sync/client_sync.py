@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from statsig_fastly.adapters import IdListAdapter
 from statsig_fastly.backoff import Chance
+from statsig_fastly.errors import described
 from statsig_fastly.sync.account import Account
 from statsig_fastly.sync.in_use import PayloadInUse
 from statsig_fastly.sync.look import Looker
@@ -17,11 +20,16 @@ if TYPE_CHECKING:
     from statsig_fastly.adapters import SpecAdapter
     from statsig_fastly.details import FailureDetails
     from statsig_fastly.options import StatsigOptions
+    from statsig_fastly.sync.id_lists import IdLists
     from statsig_fastly.sync.last_known_good import LastKnownGood
     from statsig_fastly.sync.shared import SharedPolling
     from statsig_fastly.sync.stats import SyncDetails, SyncStats
 
 __all__ = ["ClientSync"]
+
+_log = logging.getLogger("statsig_fastly")
+
+_PATIENCE_S = 30.0  # for one answer of Statsig's CDN
 
 
 class ClientSync:
@@ -37,6 +45,8 @@ class ClientSync:
         in_use: The payload in use.
         account: What looks came to.
         looker: What looks; None without an adapter.
+        id_lists: What keeps ID lists up to date; None if none are fetched.
+        id_list_adapter: Where these come from, or None.
         schedule: When it looks.
     """
 
@@ -59,17 +69,24 @@ class ClientSync:
             self.looker = Looker(
                 self.adapter, self.in_use, self.account, pause=pause, kept=kept, shared=shared
             )
-        self.schedule = Schedule(options.sync_policy, self.looker, self.account, evaluator, pause=pause)
+        self.id_list_adapter = _id_list_adapter(sdk_key, options)
+        self.id_lists = _id_lists(evaluator, self.id_list_adapter, options)
+        self.schedule = Schedule(
+            options.sync_policy, self.looker, self.account, evaluator, pause=pause, id_lists=self.id_lists
+        )
         bootstrap = options.bootstrap
+        timeout = options.init_timeout_ms / 1000
         self._start = Start(
             self.in_use,
-            options.init_timeout_ms / 1000,
+            timeout,
             looker=self.looker,
             name=name,
             account=self.account,
             kept=kept,
             bootstrap=bootstrap.encode() if isinstance(bootstrap, str) else bootstrap,
-            fallback=(lambda: _statsig_cdn(sdk_key)) if options.fallback_to_statsig_api else None,
+            fallback=(lambda: _statsig_cdn(sdk_key, options, timeout))
+            if options.fallback_to_statsig_api
+            else None,
         )
 
     def start(self) -> tuple[SyncDetails | None, tuple[FailureDetails, ...]]:
@@ -83,9 +100,37 @@ class ClientSync:
         self._start.from_bootstrap()
         self.begin(None)
 
+    def start_id_lists(self, timeout: float) -> bool | None:
+        """Fetches the ID lists. True if all came within so many seconds, None if none are to be fetched."""
+        return None if self.id_lists is None else self.id_lists.start(timeout)
+
+    def look(self) -> SyncDetails:
+        """Looks now, for a newer payload and at the ID lists.
+
+        Raises:
+            RuntimeError: There is no adapter.
+        """
+        if self.looker is None:
+            raise RuntimeError("there is no data_adapter to sync with: set StatsigOptions.data_adapter")
+        details = self.looker.look()
+        if self.id_lists is not None:
+            self.id_lists.round()
+        return details
+
     def begin(self, looked: SyncDetails | None) -> None:
         """Begins to look as the policy says, after the look of a start."""
         self.schedule.start(looked)
+
+    def close(self) -> None:
+        """Closes the adapters. Never raises."""
+        specs, lists = cast("tuple[object, object]", (self.adapter, self.id_list_adapter))
+        for adapter in [specs] if lists is specs else [specs, lists]:
+            close = getattr(adapter, "close", None)
+            try:
+                if close is not None:
+                    close()
+            except BaseException as error:  # an adapter of the user's own may raise anything  # noqa: BLE001
+                _log.warning("closing %s failed: %s", adapter, described(error))
 
     def stats(self) -> SyncStats:
         """What is in use, and how looks went."""
@@ -94,15 +139,24 @@ class ClientSync:
 
 
 def _adapter(sdk_key: str, options: StatsigOptions) -> SpecAdapter | None:
-    if options.data_adapter is not None or not options.fallback_to_statsig_api:
+    if options.data_adapter is not None:
         return options.data_adapter
-    return _statsig_cdn(sdk_key)
+    if options.data_store is not None:
+        from statsig_fastly.adapters.data_store import DataStoreAdapter
+
+        return DataStoreAdapter(options.data_store, sdk_key)
+    return _statsig_cdn(sdk_key, options, _PATIENCE_S) if options.fallback_to_statsig_api else None
 
 
-def _statsig_cdn(sdk_key: str) -> SpecAdapter:
+def _statsig_cdn(sdk_key: str, options: StatsigOptions, timeout: float) -> SpecAdapter:
     from statsig_fastly.adapters.statsig_cdn import StatsigCdnAdapter
 
-    return StatsigCdnAdapter(sdk_key)
+    return StatsigCdnAdapter(
+        sdk_key,
+        specs_url=options.specs_url,
+        service_name=options.service_name,
+        total_timeout=min(timeout, _PATIENCE_S),
+    )
 
 
 def _files(
@@ -125,3 +179,28 @@ def _files(
     from statsig_fastly.sync.shared import SharedPolling
 
     return kept, SharedPolling(directory, name)
+
+
+def _id_list_adapter(sdk_key: str, options: StatsigOptions) -> IdListAdapter | None:
+    if options.id_list_adapter is not None or not options.enable_id_lists:
+        return options.id_list_adapter
+    adapter: object = options.data_adapter
+    if isinstance(adapter, IdListAdapter):
+        return adapter
+    from statsig_fastly.adapters.statsig_id_lists import StatsigIdListAdapter
+
+    return StatsigIdListAdapter(
+        sdk_key,
+        id_lists_url=options.id_lists_url,
+        download_id_list_file_api=options.download_id_list_file_api,
+    )
+
+
+def _id_lists(evaluator: Evaluator, adapter: IdListAdapter | None, options: StatsigOptions) -> IdLists | None:
+    if adapter is None:
+        return None
+    from statsig_fastly.id_list_sync import IdListSync
+    from statsig_fastly.sync.id_lists import IdLists
+
+    sync = IdListSync(adapter, evaluator, own=options.id_lists or ())
+    return IdLists(sync, options.id_lists_sync_interval_ms / 1000)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from statsig_fastly.errors import PayloadError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from statsig_fastly._native import Evaluator
     from statsig_fastly.sync.stats import Outcome
 
@@ -41,7 +43,7 @@ class PayloadInUse:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._process = os.getpid()
         self.source = NOTHING
         self.digest: bytes | None = None
@@ -95,9 +97,9 @@ class PayloadInUse:
                 self.version = version
             return outcome
 
-    def _own_lock(self) -> threading.Lock:
+    def _own_lock(self) -> AbstractContextManager[bool]:
         if self._process != os.getpid():  # forked, perhaps while another thread held it
-            self._lock, self._process = threading.Lock(), os.getpid()
+            self._lock, self._process = threading.RLock(), os.getpid()
         return self._lock
 
     def _log_issues(self) -> None:

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Looker"]
 
-# A value that was refused twice, byte for byte, is what the store holds, and not downloaded at every look.
+# A value that was refused twice, byte for byte, is what the store holds, and is not always downloaded. But it
+# is in the 4th, the 8th, the 16th and so on, and in every so many: it may have been damaged on the way.
 _REFUSALS_BELIEVED = 2
-# But now and then it is, should it have been a cache on the way after all.
-_LOOKS_BELIEVED = 60
+_LOOKS_BELIEVED = 64
 
 # For how long another process is waited for that asks the store at this moment, and how long between.
 _OTHER_S = 5.0
@@ -41,16 +41,23 @@ _OTHER_AGAIN_S = 0.02
 
 @dataclass(slots=True)
 class _Refused:
-    """A value that was not used: which one, why, and in how many looks in a row."""
+    """A value that was not used: which one, what it came to, why, and in how many looks in a row."""
 
     version: str | None
     digest: bytes
+    outcome: Outcome
     error: str | None
     times: int = 1
 
     @property
     def is_believed(self) -> bool:
         return self.version is not None and self.times >= _REFUSALS_BELIEVED
+
+    @property
+    def is_to_be_seen_again(self) -> bool:
+        """True if the next look is one of those that download it all the same."""
+        looks = self.times + 1
+        return looks % _LOOKS_BELIEVED == 0 or (looks & (looks - 1)) == 0
 
 
 class Looker:
@@ -124,6 +131,11 @@ class Looker:
     # Asking
 
     def _ask(self, report: bool) -> SyncDetails:
+        details = self._asked()
+        self._account.note(details, report=report)
+        return details
+
+    def _asked(self) -> SyncDetails:
         adapter = self._adapter
         error: StatsigFastlyError | None = None
         outcome: Outcome = "failed"
@@ -135,9 +147,7 @@ class Looker:
             error = caught
         except BaseException as caught:  # an adapter of the user's own may raise anything  # noqa: BLE001
             error = AdapterError(f"{adapter.name} raised {described(caught)}")
-        details = SyncDetails(outcome, self._in_use.config_time, error)
-        self._account.note(details, report=report)
-        return details
+        return SyncDetails(outcome, self._in_use.config_time, error)
 
     def _judge(self, payload: object) -> Outcome:
         adapter = self._adapter
@@ -154,14 +164,13 @@ class Looker:
         try:
             outcome = self._in_use.put(body, source=source, origin=repr(adapter), version=payload.version)
         except PayloadError as error:
-            self._refuse(payload, str(error))
+            self._refuse(payload, "refused", str(error))
             raise
-        if outcome == "older":
-            self._refuse(payload, None)
-        else:
-            self._refused = None
         if outcome in {"applied", "unchanged"}:
+            self._refused = None
             self._keep(payload, source)
+        else:
+            self._refuse(payload, outcome, None)
         return outcome
 
     def _still_there(self) -> Outcome:
@@ -171,7 +180,7 @@ class Looker:
             refused.times += 1
             if refused.error is not None:
                 raise PayloadError(refused.error)
-            return "older"
+            return refused.outcome
         if not self._in_use.is_there:
             raise AdapterError(f"{self._adapter.name} says that nothing is new, and there is nothing in use")
         self._refused = None
@@ -179,18 +188,18 @@ class Looker:
 
     def _held_version(self) -> str | None:
         refused = self._refused
-        if refused is not None and refused.is_believed and refused.times % _LOOKS_BELIEVED != 0:
+        if refused is not None and refused.is_believed and not refused.is_to_be_seen_again:
             return refused.version
         return self._in_use.version
 
-    def _refuse(self, payload: Payload, error: str | None) -> None:
+    def _refuse(self, payload: Payload, outcome: Outcome, error: str | None) -> None:
         from hashlib import sha256
 
         digest, refused = sha256(payload.body).digest(), self._refused
         if refused is not None and (refused.version, refused.digest) == (payload.version, digest):
             refused.times += 1
         else:
-            self._refused = _Refused(payload.version, digest, error)
+            self._refused = _Refused(payload.version, digest, outcome, error)
 
     def _keep(self, payload: Payload, source: str) -> None:
         from hashlib import sha256
@@ -214,12 +223,16 @@ class Looker:
             taken = self._take(state)
             if not forced and not state.is_due(self._wall()):
                 return self._leave(taken)
+            details = None
             with shared.turn() as is_mine:
                 if is_mine and (forced or shared.state() == state):
-                    self._account.failing = state.failures
-                    details = self._ask(report)
+                    details = self._asked()
                     shared.write(self._state_after(details, state))
-                    return details
+            if details is not None:
+                # Callbacks of the application's own do not have the turn.
+                self._account.failing = state.failures
+                self._account.note(details, report=report)
+                return details
             if is_mine:
                 continue  # another process was quicker, and is done
             if self._clock() >= end:

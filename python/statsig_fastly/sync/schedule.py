@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from statsig_fastly._native import Evaluator
     from statsig_fastly.sync.account import Account
+    from statsig_fastly.sync.id_lists import IdLists
     from statsig_fastly.sync.look import Looker
     from statsig_fastly.sync.policy import SyncPolicy
     from statsig_fastly.sync.stats import SyncDetails
@@ -62,6 +63,7 @@ class Schedule:
         account: What knows when the ruleset becomes stale.
         evaluator: Whose checks notice that it is time, `on_request` and after a fork.
         pause: As `pause_of` makes it.
+        id_lists: What is kept up to date with the looks; None if there is nothing.
         clock: Seconds of a clock that only moves forward.
         chance: Numbers from 0 to 1; None for a generator of its own.
     """
@@ -74,6 +76,7 @@ class Schedule:
         evaluator: Evaluator,
         *,
         pause: Callable[[int, float | None], float],
+        id_lists: IdLists | None = None,
         clock: Callable[[], float] = steady,
         chance: Callable[[], float] | None = None,
     ) -> None:
@@ -85,12 +88,13 @@ class Schedule:
         self._account = account
         self._evaluator = evaluator
         self._pause = pause
+        self._id_lists = id_lists
         self._clock = clock
         self._chance = Chance(chance)
-        self._runs = False
+        self._runs = self._ended = False
         self._start_over()
         evaluator._on_look_due(self._noticed)  # noqa: SLF001 - the package's own
-        lifecycle.register_fork(self)
+        lifecycle.register_background(self)
 
     def _start_over(self) -> None:
         self._process = os.getpid()
@@ -99,7 +103,7 @@ class Schedule:
         self._looking = threading.Lock()
         self._due_at: float | None = None  # of the background thread
         self._requests = 0
-        self._requests_lock = threading.Lock()
+        self._requests_lock = threading.RLock()  # a signal handler may make a check at any time
         self._put_off = False
 
     def start(self, last: SyncDetails | None) -> None:
@@ -108,6 +112,8 @@ class Schedule:
         Args:
             last: What that came to; None if it is not over.
         """
+        if self._ended:
+            return  # shut down while it was starting
         self._runs = True
         if self._kind == "background":
             self._due_at = self._clock() + self._pause_after(last)
@@ -117,7 +123,7 @@ class Schedule:
 
     def stop(self) -> None:
         """Ends: no look begins after this. One that is under way goes on to its end."""
-        self._runs = False
+        self._runs, self._ended = False, True
         self._evaluator._look_after(None)  # noqa: SLF001 - the package's own
         self._thread.stop()
 
@@ -127,6 +133,13 @@ class Schedule:
         if self._runs and self._kind != "manual":
             self._evaluator._look_after(0)  # noqa: SLF001 - the package's own
 
+    def _own_process(self) -> bool:
+        """In a forked child, once: locks and a thread of its own. True if it was now."""
+        if not self._inherited and self._process == os.getpid():
+            return False
+        self._start_over()
+        return True
+
     # Background
 
     def step(self) -> float | None:
@@ -135,7 +148,7 @@ class Schedule:
             return None
         now = self._clock()
         if now >= self._due_at:
-            details = None if self._looker is None else self._looker.look_if_due()
+            details = None if self._looker is None else self._look(self._looker)
             now = self._clock()
             self._due_at = now + self._pause_after(details)
         else:
@@ -155,13 +168,11 @@ class Schedule:
 
     def _noticed(self) -> None:
         """Told by a check that it is time: never waits."""
-        if self._inherited or self._process != os.getpid():
-            self._start_over()
-            if self._kind == "background":
-                # Processes that are forked together must not ask together.
-                self._due_at = self._clock() + self._policy.seconds * self._chance()
-                self._thread.signal()
-                return
+        if self._own_process() and self._kind == "background":
+            # Processes that are forked together must not ask together.
+            self._due_at = self._clock() + self._policy.seconds * self._chance()
+            self._thread.signal()
+            return
         if not self._runs or self._kind != "on_request":
             return
         with self._requests_lock:
@@ -176,6 +187,7 @@ class Schedule:
     def request_began(self) -> None:
         """A request is being answered: a look that becomes due waits for its end."""
         if self._kind == "on_request":
+            self._own_process()
             with self._requests_lock:
                 self._requests += 1
 
@@ -183,6 +195,7 @@ class Schedule:
         """A request was answered. Returns the look that waited for that, if one did."""
         if self._kind != "on_request":
             return None
+        self._own_process()
         with self._requests_lock:
             self._requests = max(0, self._requests - 1)
             put_off, self._put_off = self._put_off, False
@@ -206,12 +219,18 @@ class Schedule:
     def _look_once(self, looker: Looker, looking: threading.Lock) -> SyncDetails:
         details: SyncDetails | None = None
         try:
-            details = looker.look_if_due()
+            details = self._look(looker)
             return details
         finally:
             looking.release()
             if self._runs and not self._inherited:
                 self._watch(self._pause_after(details))
+
+    def _look(self, looker: Looker) -> SyncDetails:
+        details = looker.look_if_due()
+        if self._id_lists is not None:
+            self._id_lists.round_if_due()
+        return details
 
     def _watch(self, seconds: float) -> None:
         self._evaluator._look_after(int(seconds * 1000))  # noqa: SLF001 - the package's own

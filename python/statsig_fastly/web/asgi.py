@@ -1,4 +1,4 @@
-"""ASGI middleware that sends events after the response.
+"""ASGI middleware that sends events, and looks for updates, after the response.
 
 In: an ASGI application. Out: the same application, which sends what it recorded when it is done.
 """
@@ -25,6 +25,8 @@ __all__ = ["FlushAfterResponse"]
 class FlushAfterResponse:
     """Sends events, when that is due, after the application has sent its response and is done.
 
+    With `SyncPolicy.on_request`, updates are looked for then as well.
+
     The client has its answer by then; only the end of the application's coroutine is put off. Lifespan and
     WebSocket connections go through as they are. So do requests that end with an exception: their events are
     sent with those of the next one.
@@ -47,6 +49,13 @@ class FlushAfterResponse:
         self._after = FlushAfter(statsig, limit=limit, always=always)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:  # noqa: D102 - see the class
-        await self.app(scope, receive, send)
-        if scope["type"] == "http":
-            await self._after.flush_without_blocking()
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        self._after.began()
+        try:
+            await self.app(scope, receive, send)
+        except BaseException:
+            self._after.broke_off()
+            raise
+        await self._after.ended_without_blocking()

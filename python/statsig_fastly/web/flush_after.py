@@ -1,4 +1,4 @@
-"""A flush after a unit of work: a function, a coroutine, a `with` block."""
+"""A flush, and a look for updates, after a unit of work: a function, a coroutine, a `with` block."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import functools
 import inspect
 import logging
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from statsig_fastly.client import Statsig
+    from statsig_fastly.completion import Completion
+    from statsig_fastly.sync.stats import SyncDetails
 
 __all__ = ["LIMIT_S", "FlushAfter"]
 
@@ -28,6 +32,8 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 class FlushAfter:
     """Sends the events that wait after a unit of work, and waits for that within a limit.
+
+    A look for updates that became due during the work (`SyncPolicy.on_request`) is made then, too.
 
     It decorates functions and coroutine functions, and is a context manager with and without `async`:
 
@@ -45,7 +51,8 @@ class FlushAfter:
     Args:
         statsig: Whose events to send.
         limit: For how many seconds at most to wait.
-        always: False waits only where a flush is due: a batch is full, or the flush interval is over.
+        always: False flushes only where that is due: a batch is full, or the flush interval is over. It does
+            not wait for a look for updates, which goes on in a thread.
 
     Raises:
         TypeError: An argument has the wrong type.
@@ -87,35 +94,69 @@ class FlushAfter:
         return cast("_Function", awaited if inspect.iscoroutinefunction(function) else called)
 
     def __enter__(self) -> Self:
+        self.began()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None or issubclass(kind, Exception):
-            self.flush()
+            self.ended()
+        else:
+            self.broke_off()
 
     async def __aenter__(self) -> Self:
+        self.began()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None or issubclass(kind, Exception):
-            await self.flush_without_blocking()
+            await self.ended_without_blocking()
+        else:
+            self.broke_off()
 
-    def flush(self) -> None:
-        """Sends what waits, if it is time to. Never raises an `Exception`."""
+    def began(self) -> None:
+        """Work began: a look for updates that becomes due waits for its end."""
+        self._statsig.request_began()
+
+    def ended(self) -> None:
+        """Sends what waits, and looks for updates, if it is time to. Never raises an `Exception`."""
         try:
+            end = time.monotonic() + self._limit
+            look = self._statsig.request_ended()
             if self._always or self._statsig.flush_due:
                 self._statsig.flush(self._limit).wait(self._limit)
+            if look is not None and self._always:
+                look.wait(max(0.0, end - time.monotonic()))
         except Exception:  # the work is done, and its outcome stands  # noqa: BLE001
             _log.warning("flushing events failed", exc_info=True)
 
-    async def flush_without_blocking(self) -> None:
-        """The same as `flush`, for an event loop."""
+    async def ended_without_blocking(self) -> None:
+        """The same as `ended`, for an event loop."""
         try:
+            look = self._statsig.request_ended()
             if self._always or self._statsig.flush_due:
                 await self._statsig.flush(self._limit)
+            if look is not None and self._always:
+                await _at_most(look, self._limit)
         except Exception:  # the work is done, and its outcome stands  # noqa: BLE001
             _log.warning("flushing events failed", exc_info=True)
+
+    def broke_off(self) -> None:
+        """The work ended with an exception that nothing is flushed after; a look that waited begins."""
+        try:
+            self._statsig.request_ended()
+        except Exception:  # the exception is what counts  # noqa: BLE001
+            _log.warning("looking for updates failed", exc_info=True)
+
+
+async def _at_most(look: Completion[SyncDetails], seconds: float) -> None:
+    import asyncio
+
+    async def over() -> None:
+        await look
+
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(over(), seconds)

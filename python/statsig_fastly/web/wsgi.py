@@ -1,4 +1,4 @@
-"""WSGI middleware that sends events after the response.
+"""WSGI middleware that sends events, and looks for updates, after the response.
 
 In: a WSGI application. Out: the same application, which sends what it recorded when its response is closed.
 """
@@ -6,7 +6,6 @@ In: a WSGI application. Out: the same application, which sends what it recorded 
 from __future__ import annotations
 
 from collections.abc import Sized
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from statsig_fastly.web.flush_after import LIMIT_S, FlushAfter
@@ -23,6 +22,8 @@ __all__ = ["FlushAfterResponse"]
 
 class FlushAfterResponse:
     """Sends events, when that is due, after the server has sent the response and closes it.
+
+    With `SyncPolicy.on_request`, updates are looked for then as well.
 
     The client has its answer by then, unless only the end of the connection tells it where the answer ends;
     what waits is the worker. Responses that end with an exception go through as they are: their events are
@@ -48,7 +49,12 @@ class FlushAfterResponse:
     def __call__(  # noqa: D102 - see the class
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        body = self.app(environ, start_response)
+        self._after.began()
+        try:
+            body = self.app(environ, start_response)
+        except BaseException:
+            self._after.broke_off()
+            raise
         file_wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(file_wrapper, type) and isinstance(body, file_wrapper):
             return self._file(body)
@@ -61,11 +67,13 @@ class FlushAfterResponse:
         def close_and_flush() -> None:
             if close is not None:
                 close()
-            self._after.flush()
+            self._after.ended()
 
-        # One written in C takes no attributes; then the next response will flush.
-        with suppress(AttributeError, TypeError):
+        try:
             body.close = close_and_flush  # type: ignore[attr-defined]  # servers call it
+        except (AttributeError, TypeError):
+            # One written in C takes no attributes; then the next response will flush.
+            self._after.broke_off()
         return body
 
 
@@ -86,10 +94,17 @@ class _Body:
 
     def close(self) -> None:
         close: Callable[[], object] | None = getattr(self._body, "close", None)
-        if close is not None:
-            close()
-        if not self._failed:
-            self._after.flush()
+        try:
+            if close is not None:
+                close()
+        except BaseException:
+            self._failed = True
+            raise
+        finally:
+            if self._failed:
+                self._after.broke_off()
+            else:
+                self._after.ended()
 
 
 class _SizedBody(_Body):

@@ -1,0 +1,315 @@
+"""One poller per host: processes that share a directory ask the store as often as one would."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api_client import StandingClock
+from scripted_adapter import PATIENCE, HeldBack, ScriptedAdapter
+from small_project import TIME, payload
+from statsig_fastly import AdapterError, Statsig, StatsigOptions, SyncPolicy
+from statsig_fastly.sync.shared import SharedPolling, SharedState
+from sync_parts import Parts, parts_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from statsig_fastly.emulator import Emulator
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+# The state
+
+TIMES = st.floats(0, 4e9)
+
+
+@given(
+    st.builds(
+        SharedState,
+        failures=st.integers(0, 2**32 - 1),
+        asked_at=TIMES,
+        due_at=TIMES,
+        confirmed_at=TIMES,
+        digest=st.just(b"") | st.binary(min_size=32, max_size=32).filter(any),
+    )
+)
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, state: SharedState) -> None:
+    directory = tmp_path_factory.mktemp("shared")
+    one, other = SharedPolling(directory, "name"), SharedPolling(directory, "name")
+    assert other.state() == SharedState()
+    one.write(state)
+    assert other.state() == one.state() == state
+    one.close()
+    other.close()
+    assert SharedPolling(directory, "name").state() == state
+
+
+def test_what_is_damaged_counts_as_nothing(tmp_path: Path) -> None:
+    shared = SharedPolling(tmp_path, "name")
+    shared.write(SharedState(due_at=2e9))
+    path = tmp_path / "name.poll"
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 5):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        assert SharedPolling(tmp_path, "name").state() == SharedState()
+
+
+@given(TIMES, TIMES, TIMES)
+def test_when_it_is_due(asked_at: float, due_at: float, now: float) -> None:
+    # Not before `due_at`, unless the clock was put back since.
+    assert SharedState(asked_at=asked_at, due_at=due_at).is_due(now) == (now >= due_at or now < asked_at)
+
+
+def test_half_written_states_are_never_read(tmp_path: Path) -> None:
+    shared = SharedPolling(tmp_path, "name")
+    states = [
+        SharedState(number, number * 1.5, number * 2.5, number * 3.5, bytes([number % 255 + 1]) * 32)
+        for number in range(1, 300)
+    ]
+    known = {SharedState(), *states}
+    ended = threading.Event()
+    found: set[SharedState] = set()
+
+    def read() -> None:
+        reader = SharedPolling(tmp_path, "name")
+        while not ended.is_set():
+            found.add(reader.state())
+
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for state in states * 10:
+        shared.write(state)
+    ended.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert found <= known
+
+
+@needs_fork
+def test_one_has_the_turn_at_a_time_across_forks_and_threads(tmp_path: Path) -> None:
+    shared = SharedPolling(tmp_path, "name")
+    with shared.turn() as mine:
+        assert mine
+        with shared.turn() as again:
+            assert not again
+        with SharedPolling(tmp_path, "name").turn() as other:
+            assert not other
+        child = os.fork()
+        if child == 0:
+            # What it inherits is not the turn, and letting go of it does not end the parent's.
+            status = 1
+            try:
+                with shared.turn() as childs:
+                    status = 2 if childs else 0
+                shared.close()
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        with SharedPolling(tmp_path, "name").turn() as other:
+            assert not other
+    with SharedPolling(tmp_path, "name").turn() as other:
+        assert other
+
+
+# Looking in turn; several `Parts` are as many processes
+
+
+def processes(directory: Path, *answers: object, count: int = 3) -> tuple[list[Parts], ScriptedAdapter]:
+    adapter, wall = ScriptedAdapter(*answers), StandingClock()
+    policy = SyncPolicy.background(10)
+    made = [parts_of(adapter, policy, directory=directory, shared=True, wall=wall) for _ in range(count)]
+    return made, adapter
+
+
+def looks(made: list[Parts]) -> list[str]:
+    return [parts.looker.look_if_due().outcome for parts in made]
+
+
+def test_one_asks_and_the_others_take_what_it_found(tmp_path: Path) -> None:
+    made, adapter = processes(tmp_path, payload(), None, payload(TIME + 1, 2))
+    assert looks(made) == ["applied"] * 3
+    assert looks(made) == ["left_to_another"] * 3
+    assert adapter.held == [None]
+    made[0].wall.now += 10
+    assert looks(made[::-1]) == ["unchanged", "left_to_another", "left_to_another"]
+    made[0].wall.now += 10
+    assert looks(made) == ["applied"] * 3
+    assert adapter.held == [None, "version 1", "version 1"]
+    assert {parts.in_use.config_time for parts in made} == {TIME + 1}
+    assert {parts.in_use.source for parts in made} == {"Adapter(Scripted)"}
+    stats = [parts.account.stats() for parts in made]
+    assert [stat.looks for stat in stats] == [2, 0, 1]
+    assert [stat.taken_from_another for stat in stats] == [0, 2, 2]
+    assert {stat.last_success_at for stat in stats} == {made[0].wall.now}
+
+
+def test_in_an_outage_one_asks(tmp_path: Path) -> None:
+    made, adapter = processes(tmp_path, payload(), AdapterError("down"), count=5)
+    looks(made)
+    start = made[0].wall.now
+    while made[0].wall.now < start + 3600:
+        made[0].wall.now += 0.5
+        looks(made)
+    # As one process alone would: every 7.5 s (10 less what chance takes), and sooner at the beginning.
+    assert len(adapter.held) <= 3600 / 7.5 + 6
+    assert {parts.in_use.config_time for parts in made} == {TIME}
+
+
+def test_retry_after_counts_for_all(tmp_path: Path) -> None:
+    made, adapter = processes(tmp_path, payload(), AdapterError("busy", retry_after=300.0), None)
+    looks(made)
+    made[0].wall.now += 10
+    looks(made)
+    for _ in range(29):
+        made[0].wall.now += 10
+        assert looks(made) == ["left_to_another"] * 3
+    made[0].wall.now += 10
+    assert "unchanged" in looks(made)
+    assert len(adapter.held) == 3
+
+
+def test_a_clock_that_is_put_back_does_not_stop_it(tmp_path: Path) -> None:
+    made, adapter = processes(tmp_path, payload(), None)
+    looks(made)
+    made[0].wall.now -= 10**6
+    assert sorted(looks(made)) == ["left_to_another", "left_to_another", "unchanged"]
+    assert len(adapter.held) == 2
+
+
+def test_a_look_that_is_asked_for_is_made(tmp_path: Path) -> None:
+    made, adapter = processes(tmp_path, payload(), payload(TIME + 1, 2))
+    looks(made)
+    assert made[1].looker.look().outcome == "applied"
+    assert len(adapter.held) == 2
+    assert looks(made) == ["applied", "left_to_another", "applied"]
+
+
+def test_at_a_start_whoever_asks_is_waited_for(tmp_path: Path) -> None:
+    held_back = HeldBack(payload())
+    adapter = ScriptedAdapter(held_back)
+    options = StatsigOptions(data_adapter=adapter, last_known_good_dir=tmp_path, shared_polling=True)
+    clients = [Statsig("secret-key", options) for _ in range(3)]
+    first = clients[0].initialize()
+    assert held_back.asked.wait(PATIENCE)
+    starts = [first, *(client.initialize() for client in clients[1:])]
+    held_back.let_go.set()
+    assert {start.result(PATIENCE).source for start in starts} == {"Adapter(Scripted)"}
+    assert len(adapter.held) == 1
+    for client in clients:
+        client.shutdown().wait(PATIENCE)
+
+
+def test_one_that_hangs_does_not_keep_the_others_from_starting(tmp_path: Path) -> None:
+    held_back = HeldBack(payload())
+    options = StatsigOptions(
+        data_adapter=ScriptedAdapter(held_back),
+        bootstrap=payload(TIME - 1),
+        last_known_good_dir=tmp_path,
+        shared_polling=True,
+        init_timeout_ms=100,
+    )
+    one, other = Statsig("secret-key", options), Statsig("secret-key", options)
+    first = one.initialize()
+    assert held_back.asked.wait(PATIENCE)
+    details = other.initialize().result(PATIENCE)
+    assert details.source == "Bootstrap"
+    assert first.result(PATIENCE).source == "Bootstrap"
+    held_back.let_go.set()
+    for client in (one, other):
+        client.shutdown().wait(PATIENCE)
+
+
+def test_a_directory_that_cannot_be_used_is_said_once_and_everybody_asks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    made, adapter = processes(tmp_path / "file", payload(), None, count=1)
+    for _ in range(3):
+        looks(made)
+    assert len(adapter.held) == 3
+    lines = [record.getMessage() for record in caplog.records]
+    assert len([line for line in lines if "cannot be shared with other processes" in line]) == 1
+
+
+def test_it_needs_a_directory() -> None:
+    with pytest.raises(ValueError, match="'shared_polling': expected last_known_good_dir with it"):
+        StatsigOptions(shared_polling=True)
+
+
+# Real processes
+
+WORKERS = 30
+INTERVAL = 0.25
+
+PROGRAM = """
+import os, sys, threading, time
+from statsig_fastly import FastlyDataAdapter, Statsig, StatsigOptions, SyncPolicy
+
+def client(url, store, directory, interval):
+    adapter = FastlyDataAdapter(store, "statsig-1", token="emulator-token", api=url)
+    options = StatsigOptions(
+        data_adapter=adapter, sync_policy=SyncPolicy.background(interval), disable_all_logging=True,
+        last_known_good_dir=directory, shared_polling=True,
+    )
+    return Statsig("secret-key", options)
+
+def work(statsig):
+    end = time.monotonic() + 60
+    while statsig.get_dynamic_config("u-1", "number").get("a", 0) != 2:
+        if time.monotonic() > end:
+            return 1
+        time.sleep(0.02)
+    # Whoever found it may be about to tell the others.
+    statsig.shutdown().wait()
+    for thread in threading.enumerate():
+        if thread.name == "statsig-fastly-polling":
+            thread.join()
+    return 0
+
+url, store, directory, interval, workers, preload = sys.argv[1:]
+statsig = client(url, store, directory, float(interval))
+if preload == "preload":
+    statsig.initialize().wait()
+children = []
+for _ in range(int(workers)):
+    child = os.fork()
+    if child == 0:
+        if preload != "preload":
+            statsig.initialize().wait()
+        os._exit(work(statsig))
+    children.append(child)
+print("started", flush=True)
+sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+"""
+
+
+@needs_fork
+@pytest.mark.parametrize("preload", ["preload", "each for itself"])
+def test_thirty_workers_make_the_requests_of_one(tmp_path: Path, emulator: Emulator, preload: str) -> None:
+    store = emulator.create_kv_store("specs")
+    emulator.put("specs", "statsig-1", payload())
+    arguments = [emulator.url, store, str(tmp_path / "shared"), str(INTERVAL), str(WORKERS), preload]
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE, text=True
+    ) as ran:
+        assert ran.stdout is not None
+        assert ran.stdout.readline() == "started\n"
+        emulator.wait_for_requests(8, timeout=PATIENCE)
+        emulator.put("specs", "statsig-1", payload(TIME + 1, 2))
+        assert ran.wait(2 * PATIENCE) == 0
+    asked = [request for request in emulator.requests if "/keys/" in request.path]
+    assert [request.method for request in asked].count("GET") == 2  # one of each payload, for all of them
+    heads = [request.arrived_at for request in asked if request.method == "HEAD"]
+    assert len(heads) >= 4
+    gaps = [later - earlier for earlier, later in itertools.pairwise(heads)]
+    assert min(gaps) >= INTERVAL * 0.9 - 0.01
