@@ -114,9 +114,13 @@ $(SERVICES)/bench.wasm: benches/compute/bench/main.py $(PY_SOURCES) $(COMPUTE)/.
 	@mkdir -p $(@D)
 	$(call SERVICE,$(<D))
 
+# On its own: the engine of an environment gets into every component that is built with it.
+PLAIN := target/compute/plain
+
 $(SERVICES)/plain.wasm: benches/compute/plain/main.py $(COMPUTE)/.stamp
-	@mkdir -p $(@D)
-	$(call SERVICE,$(<D))
+	@rm -rf $(PLAIN) && mkdir -p $(@D) $(PLAIN)/lib/python3/site-packages
+	@cp -R "$$($(COMPUTE)/bin/python -c 'import fastly_compute; print(*fastly_compute.__path__)')" $(PLAIN)/lib/python3/site-packages
+	cd $(<D) && "$(CURDIR)/$(COMPUTE)/bin/fastly-compute-py" build --virtualenv "$(CURDIR)/$(PLAIN)" --output "$(CURDIR)/$@"
 
 clean: ## Remove everything that was made
 	rm -rf $(VENV) $(COMPUTE) target rust/fuzz/target dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks

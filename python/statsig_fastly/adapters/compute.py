@@ -64,6 +64,13 @@ class _ComputeAdapter:
         """The key that is read."""
         return self._key
 
+    @property
+    def identity(self) -> str:
+        """Text that is another one for another store or key, and holds no secret."""
+        from urllib.parse import quote
+
+        return f"{self._name} in Compute {quote(self._store)} {quote(self._key)}"
+
     def fetch(self, held_version: str | None = None) -> Payload | None:
         """Reads the config specs, if they are not those the caller has.
 

@@ -36,6 +36,7 @@ NEEDED = (
     "statsig_fastly.persistent_storage",
     "statsig_fastly.sync.id_lists",
     "unicodedata",
+    "urllib.parse",
     "zlib",
 )
 """What is imported."""
