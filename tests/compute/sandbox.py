@@ -73,6 +73,7 @@ class Sandbox:
 
     Attributes:
         instantiate_s: CPU seconds that making it took.
+        calls: How many functions of the host it has called.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Sandbox:
         self._fastly = fastly
         self._things: dict[int, Any] = {}
         self._number = count(1)
+        self.calls = 0
         self._types: dict[tuple[str, str], int] = {}
         self._linker = Linker(program.engine)
         self._linker.add_wasip2()
@@ -170,6 +172,7 @@ class Sandbox:
         function = self._fastly.functions.get(f"{interface}/{name}")
 
         def call(store: Any, *arguments: Any) -> Any:
+            self.calls += 1
             if function is None:
                 raise NotImplementedError(f"{interface}: {name}")
             return self._out(function(*(self._in(store, one) for one in arguments)))

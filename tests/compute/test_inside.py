@@ -127,7 +127,7 @@ def test_looks_follow_the_response(probe: Probe, fastly: Fastly) -> None:
         ),
         (
             "ComputeKVAdapter('statsig', 'statsig-specs', max_payload_bytes=1000)",
-            "more than the limit of 1000 bytes",
+            "more than the limit of 1,000 bytes",
         ),
         ("ComputeConfigAdapter('nowhere', 'k')", "Config Store 'nowhere': the service has no such store"),
         ("ComputeConfigAdapter('small', 'k')", "Config Store 'small': the store has no such key"),
