@@ -37,8 +37,8 @@ def main() -> None:
             "-Zbuild-std=std,panic_abort",
         ],
         {
-            # The compiler is a stable one. What needs this are `-Zbuild-std`, and two switches that save space:
-            # fewer entries in tables, and no file names and line numbers in the messages of panics.
+            # The compiler is a stable one. `-Zbuild-std` needs this, and two switches that save space: fewer
+            # entries in tables, and no file names and line numbers in the messages of panics.
             "RUSTC_BOOTSTRAP": "1",
             "RUSTFLAGS": "-Crelocation-model=pic -Zdefault-visibility=hidden -Zlocation-detail=none",
             "PYO3_NO_PYTHON": "1",
