@@ -20,7 +20,7 @@ demo: $(STAMP)/native ## Publish a sample project to a local store, read it back
 
 test: rust-toolchain $(STAMP)/native $(STAMP)/test ## Run every test: the engine's, then the package's
 	cargo test --locked --quiet -p statsig-engine
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 # How many checks at least, and the first of the random payloads.
 N    ?= 1000000

@@ -15,8 +15,9 @@ from statsig_fastly import AdapterError, Payload, Statsig, StatsigOptions
 class RedisAdapter:
     name = "Redis"  # evaluation reasons say Adapter(Redis):Recognized
 
-    def __init__(self, client, key):
+    def __init__(self, client, key, identity="Redis"):
         self.client, self.key, self.close = client, key, client.close
+        self.identity = f"{identity} {key}"  # tells this store from others
 
     def fetch(self, held_version=None):
         try:

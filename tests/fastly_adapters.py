@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from printable import everything_printable
 from statsig_fastly.adapters.fastly import FastlyDataAdapter
 from statsig_fastly.chunks import split
 from statsig_fastly.errors import AdapterError
@@ -48,26 +48,6 @@ def failure(adapter: FastlyDataAdapter, held_version: str | None = None) -> Adap
     assert TOKEN not in everything_printable(problem)
     assert "Traceback" not in str(problem)
     return problem
-
-
-def everything_printable(error: BaseException) -> str:
-    """What the most talkative error reporter could show of it: the chain, and the package's locals."""
-    shown = ["".join(traceback.format_exception(error))]
-    links: list[BaseException | None] = [error]
-    while links:
-        link = links.pop()
-        if link is None:
-            continue
-        links += [link.__cause__, link.__context__]
-        shown += [repr(link), repr(vars(link))]
-        trace = link.__traceback__
-        while trace is not None:
-            if any(
-                part in trace.tb_frame.f_code.co_filename for part in ("statsig_fastly", "urllib3", "http")
-            ):
-                shown += [f"{name}={value!r}" for name, value in trace.tb_frame.f_locals.items()]
-            trace = trace.tb_next
-    return "\n".join(shown)
 
 
 def put_chunks(

@@ -11,9 +11,10 @@ from statsig_fastly._native import Evaluator
 from statsig_fastly.sync.account import Account
 from statsig_fastly.sync.in_use import PayloadInUse
 from statsig_fastly.sync.last_known_good import LastKnownGood
-from statsig_fastly.sync.look import Looker
+from statsig_fastly.sync.look import Looker, Looks
 from statsig_fastly.sync.schedule import Schedule, pause_of
 from statsig_fastly.sync.shared import SharedPolling
+from statsig_fastly.sync.turns import SharedLooker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +32,9 @@ class Parts:
     evaluator: Evaluator
     in_use: PayloadInUse
     account: Account
-    looker: Looker
+    looker: Looks
     schedule: Schedule
+    kept: LastKnownGood | None
     clock: StandingClock
     wall: StandingClock
 
@@ -69,15 +71,11 @@ def parts_of(
     in_use = PayloadInUse(evaluator)
     account = Account(adapter.name, in_use, clock=clock, wall=wall, **told)
     pause = pause_of(policy, chance)
-    looker = Looker(
-        adapter,
-        in_use,
-        account,
-        pause=pause,
-        kept=None if directory is None else LastKnownGood(directory, "test", wall=wall),
-        shared=SharedPolling(directory, "test") if shared and directory is not None else None,
-        clock=clock,
-        wall=wall,
-    )
+    kept = None if directory is None else LastKnownGood(directory, "test", wall=wall)
+    alone = Looker(adapter, in_use, account, kept=kept)
+    looker: Looks = alone
+    if shared and directory is not None and kept is not None:
+        polling = SharedPolling(directory, "test")
+        looker = SharedLooker(alone, polling, kept, in_use, account, pause=pause, clock=clock, wall=wall)
     schedule = Schedule(policy, looker, account, evaluator, pause=pause, clock=clock, chance=chance)
-    return Parts(evaluator, in_use, account, looker, schedule, clock, wall)
+    return Parts(evaluator, in_use, account, looker, schedule, kept, clock, wall)

@@ -10,8 +10,9 @@ import pytest
 import urllib3
 
 from api_client import StandingClock
-from fastly_adapters import ITEM, KEY, SPECS, TOKEN, adapter_for, everything_printable, failure
+from fastly_adapters import ITEM, KEY, SPECS, TOKEN, adapter_for, failure
 from loopback import Listener, answering, http
+from printable import everything_printable
 from statsig_fastly.adapters.fastly import FastlyDataAdapter
 from statsig_fastly.emulator import Emulator, Fault
 from statsig_fastly.errors import AdapterError

@@ -102,6 +102,9 @@ BODY_AT = len(payload())
         lambda whole: whole.replace(b"last-known-good 1", b"last-known-good 2"),
         lambda whole: whole[len(whole) - BODY_AT :],
         lambda whole: b"[1]\n" + whole,
+        lambda whole: whole.replace(b'"saved_at": ', b'"saved_at": 1' + b"0" * 400, 1),
+        lambda whole: whole.replace(b'"version": ', b'"version": 5, "was": ', 1),
+        lambda whole: whole.replace(b'"source": ', b'"source": null, "was": ', 1),
         lambda whole: b"\0" * len(whole),
     ],
 )
@@ -122,6 +125,28 @@ def test_a_file_that_others_could_have_written_is_not_used(tmp_path: Path) -> No
     details = start(client(tmp_path, AdapterError("down")))
     assert details.source == "NoValues"
     assert "expected a file that only its owner can write, got mode 0622" in details.failures[1].reason
+
+
+@posix
+def test_a_file_of_somebody_else_is_not_used(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    start(client(tmp_path, payload()))
+    os.chown(kept_file(tmp_path), 65534, 65534)
+    details = start(client(tmp_path, AdapterError("down")))
+    assert details.source == "NoValues"
+    assert "expected a file of user 0, got one of user 65534" in details.failures[1].reason
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    start(client(tmp_path, payload()))
+    path = kept_file(tmp_path)
+    old, new = (path.with_name(f"{path.name}.{name}.tmp") for name in ("1-a", "2-b"))
+    old.write_bytes(b"half")
+    new.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    start(client(tmp_path, payload(TIME + 1)))
+    assert sorted(tmp_path.iterdir()) == sorted([path, new])
 
 
 @posix

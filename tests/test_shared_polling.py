@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +24,6 @@ from statsig_fastly.sync.shared import SharedPolling, SharedState
 from sync_parts import Parts, parts_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from statsig_fastly.emulator import Emulator
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -36,6 +37,7 @@ TIMES = st.floats(0, 4e9)
     st.builds(
         SharedState,
         failures=st.integers(0, 2**32 - 1),
+        begun_at=TIMES,
         asked_at=TIMES,
         due_at=TIMES,
         confirmed_at=TIMES,
@@ -56,7 +58,7 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, state
 def test_what_is_damaged_counts_as_nothing(tmp_path: Path) -> None:
     shared = SharedPolling(tmp_path, "name")
     shared.write(SharedState(due_at=2e9))
-    path = tmp_path / "name.poll"
+    path = tmp_path / "name-1.poll"
     whole = path.read_bytes()
     for at in range(0, len(whole), 5):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
@@ -72,7 +74,7 @@ def test_when_it_is_due(asked_at: float, due_at: float, now: float) -> None:
 def test_half_written_states_are_never_read(tmp_path: Path) -> None:
     shared = SharedPolling(tmp_path, "name")
     states = [
-        SharedState(number, number * 1.5, number * 2.5, number * 3.5, bytes([number % 255 + 1]) * 32)
+        SharedState(number, number * 1.5, number * 2.5, number * 3.5, 0.0, bytes([number % 255 + 1]) * 32)
         for number in range(1, 300)
     ]
     known = {SharedState(), *states}
@@ -313,3 +315,179 @@ def test_thirty_workers_make_the_requests_of_one(tmp_path: Path, emulator: Emula
     assert len(heads) >= 4
     gaps = [later - earlier for earlier, later in itertools.pairwise(heads)]
     assert min(gaps) >= INTERVAL * 0.9 - 0.01
+
+
+# Bad times
+
+
+def only_file(directory: Path, ending: str) -> Path:
+    (path,) = directory.glob(f"*{ending}")
+    return path
+
+
+def test_a_state_that_is_truncated_counts_as_nothing(tmp_path: Path) -> None:
+    made, adapter = processes(tmp_path, payload(), None)
+    looks(made)
+    os.truncate(only_file(tmp_path, ".poll"), 0)
+    assert sorted(looks(made)) == ["left_to_another", "left_to_another", "unchanged"]
+    assert len(adapter.held) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_state_that_is_removed_does_not_split_the_host(tmp_path: Path) -> None:
+    made, adapter = processes(tmp_path, payload(), None)
+    looks(made)
+    only_file(tmp_path, ".poll").unlink()
+    made[0].wall.now += 10
+    looks(made)  # whoever looks finds out
+    before = len(adapter.held)
+    for _ in range(20):
+        made[0].wall.now += 10
+        looks(made)
+    assert len(adapter.held) - before == 20
+
+
+def test_what_could_not_be_kept_is_had_by_everybody_nevertheless(tmp_path: Path) -> None:
+    made, adapter = processes(tmp_path, payload(), payload(TIME + 1, 2))
+    looks(made)
+    assert made[0].kept is not None
+    made[0].kept.path = tmp_path / "not there" / "x"
+    (tmp_path / "not there").write_text("a file in the way of a directory")
+    made[0].wall.now += 10
+    assert looks(made)[0] == "applied"
+    for _ in range(3):
+        for parts in made:
+            parts.pass_by(0.001)
+            parts.clock.now += 10
+        looks(made)
+    assert {parts.in_use.config_time for parts in made} == {TIME + 1}
+    assert len(adapter.held) <= 6
+
+
+def test_what_could_not_be_kept_is_kept_later(tmp_path: Path) -> None:
+    made, _ = processes(tmp_path, payload(), None, count=1)
+    kept = made[0].kept
+    assert kept is not None
+    real, kept.path = kept.path, tmp_path / "file" / "x"
+    (tmp_path / "file").write_text("in the way")
+    assert looks(made) == ["applied"]
+    kept.path = real
+    made[0].wall.now += 10
+    assert looks(made) == ["unchanged"]
+    found = kept.load()
+    assert found is not None
+    assert found.payload.body == payload()
+
+
+def test_one_that_hangs_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    made, adapter = processes(tmp_path, payload(), None)
+    looks(made)
+    with SharedPolling(tmp_path, "test").turn() as mine:  # stopped in the middle of a look
+        assert mine
+        hung = SharedPolling(tmp_path, "test")
+        state = hung.state()
+        hung.write(replace(state, begun_at=made[0].wall.now + 10))
+        made[0].wall.now += 20
+        assert looks(made) == ["left_to_another"] * 3
+        made[0].wall.now += 60
+        assert sorted(looks(made)) == ["left_to_another", "left_to_another", "unchanged"]
+    assert len(adapter.held) == 2
+
+
+@needs_fork
+def test_the_turn_of_one_that_was_killed_is_free_whatever_it_had_forked(tmp_path: Path) -> None:
+    ready_read, ready_write = os.pipe()
+    end_read, end_write = os.pipe()
+    poller = os.fork()
+    if poller == 0:
+        try:
+            parts = parts_of(ScriptedAdapter(payload()), directory=tmp_path, shared=True)
+            polling = parts.looker._shared  # type: ignore[attr-defined]
+            with polling.turn():
+                if os.fork() == 0:  # a child that never makes a check
+                    os.write(ready_write, b"x")
+                    os.read(end_read, 1)
+                    os._exit(0)
+                os.read(end_read, 1)
+        finally:
+            os._exit(0)
+    assert os.read(ready_read, 1) == b"x"
+    os.kill(poller, signal.SIGKILL)
+    os.waitpid(poller, 0)
+    try:
+        with SharedPolling(tmp_path, "test").turn() as mine:
+            assert mine
+    finally:
+        os.write(end_write, b"xx")
+        for descriptor in (ready_read, ready_write, end_read, end_write):
+            os.close(descriptor)
+
+
+def test_a_new_worker_does_not_start_empty_while_the_store_is_up(tmp_path: Path) -> None:
+    made, adapter = processes(tmp_path, payload(), payload())
+    looks(made[:1])
+    only_file(tmp_path, ".specs").unlink()
+    assert made[1].looker.look_if_due().outcome == "applied"
+    assert len(adapter.held) == 2
+
+
+def test_a_new_worker_is_told_why_there_is_nothing(tmp_path: Path) -> None:
+    made, _ = processes(tmp_path, AdapterError("the token was refused", status=401))
+    assert [str(parts.looker.look_if_due().error) for parts in made] == ["the token was refused"] * 3
+
+
+def test_a_restart_takes_what_the_store_has_even_if_it_is_older(tmp_path: Path) -> None:
+    future, right = payload(TIME + 10**9, 9), payload(TIME, 1)
+    made, _ = processes(tmp_path, future, right, count=1)
+    looks(made)
+    made[0].wall.now += 10
+    assert looks(made) == ["older"]
+    # Somebody put the store right, and restarts.
+    again = parts_of(
+        ScriptedAdapter(right), SyncPolicy.background(10), directory=tmp_path, shared=True, wall=made[0].wall
+    )
+    again.wall.now += 10
+    assert again.looker.look_if_due().outcome == "applied"
+    assert again.in_use.config_time == TIME
+
+
+def test_nothing_stays_open(tmp_path: Path) -> None:
+    options = StatsigOptions(
+        data_adapter=ScriptedAdapter(payload(), None),
+        last_known_good_dir=tmp_path,
+        shared_polling=True,
+        disable_all_logging=True,
+    )
+    descriptors = Path("/proc/self/fd")
+    if not descriptors.is_dir():
+        pytest.skip("open files are counted as Linux shows them")
+    before = len(list(descriptors.iterdir()))
+    for _ in range(10):
+        with Statsig("secret-key", options) as statsig:
+            assert statsig.is_ready
+    assert len(list(descriptors.iterdir())) <= before + 1
+
+
+def test_a_clock_that_is_put_back_makes_nothing_stale(tmp_path: Path) -> None:
+    adapter, wall = ScriptedAdapter(payload(), None), StandingClock()
+    told: list[object] = []
+    made = [
+        parts_of(
+            adapter,
+            SyncPolicy.background(10),
+            directory=tmp_path,
+            shared=True,
+            wall=wall,
+            stale_after=60,
+            on_stale=told.append,
+        )
+        for _ in range(2)
+    ]
+    looks(made)
+    wall.now -= 3600
+    for _ in range(20):
+        wall.now += 10
+        for parts in made:
+            parts.clock.now += 10
+        looks(made)
+    assert told == []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from logged import troubles
 from scripted_adapter import PATIENCE, HeldBack, ScriptedAdapter
 from small_project import TIME, payload
 from statsig_fastly import (
@@ -26,12 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DOWN = AdapterError("the store is on fire", status=503)
-
-
-def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
-    found = [(record.levelno, record.getMessage()) for record in caplog.records]
-    caplog.clear()
-    return found
 
 
 # Numbers
@@ -122,7 +119,44 @@ def test_a_callback_that_fails_changes_nothing(caplog: pytest.LogCaptureFixture)
 
     parts = parts_of(ScriptedAdapter(payload()), on_update=fails)
     assert parts.looker.look().outcome == "applied"
-    assert lines(caplog) == [(logging.WARNING, "on_update failed")]
+    assert troubles(caplog) == [(logging.WARNING, "on_update failed")]
+
+
+def test_a_callback_that_ends_the_program_does_not_end_the_looks(caplog: pytest.LogCaptureFixture) -> None:
+    def ends(_: object) -> None:
+        sys.exit(3)
+
+    parts = parts_of(ScriptedAdapter(payload(), payload(TIME + 1)), on_update=ends)
+    assert [parts.looker.look().outcome for _ in range(2)] == ["applied", "applied"]
+    assert troubles(caplog) == [(logging.WARNING, "on_update failed")] * 2
+
+
+def test_a_cause_with_a_number_that_counts_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    errors = [AdapterError(f"busy; Retry-After: {number * 1.5} s") for number in range(20)]
+    parts = parts_of(ScriptedAdapter(payload(), *errors))
+    for _ in range(20):
+        parts.looker.look()
+    assert troubles(caplog) == [(logging.WARNING, "Statsig could not be synced: busy; Retry-After: 0.0 s")]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_the_numbers_of_a_child_are_its_own() -> None:
+    told: list[SyncStats] = []
+    parts = parts_of(ScriptedAdapter(payload(), DOWN), stale_after=60, on_stale=told.append)
+    parts.looker.look()
+    parts.looker.look()
+    parts.pass_by(1000)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            stats = parts.account.stats()
+            parts.account.check_stale()
+            status = 0 if (stats.looks, stats.failing, stats.is_stale, told) == (0, 0, False, []) else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert parts.account.stats().looks == 2
 
 
 @pytest.mark.parametrize("name", ["on_update", "on_stale"])
@@ -146,7 +180,7 @@ def test_it_becomes_stale_once_and_recovers(caplog: pytest.LogCaptureFixture) ->
         parts.looker.look()
     assert [stats.is_stale for stats in told] == [True]
     assert told[0].unconfirmed == pytest.approx(75)
-    assert lines(caplog) == [
+    assert troubles(caplog) == [
         (logging.WARNING, "Statsig could not be synced: the store is on fire"),
         (
             logging.WARNING,
@@ -156,7 +190,7 @@ def test_it_becomes_stale_once_and_recovers(caplog: pytest.LogCaptureFixture) ->
     assert parts.account.stats().is_stale
     parts.looker.look()
     assert not parts.account.stats().is_stale
-    assert (logging.INFO, "the ruleset is no longer stale") in lines(caplog)
+    assert (logging.INFO, "the ruleset is no longer stale") in troubles(caplog)
     parts.pass_by(61)
     parts.looker.look()
     assert len(told) == 2
@@ -215,7 +249,7 @@ def test_each_cause_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     parts = parts_of(ScriptedAdapter(payload(), DOWN, DOWN, other, other, DOWN, None, None, DOWN))
     for _ in range(9):
         parts.looker.look()
-    assert [text.removeprefix("Statsig could not be synced: ") for _, text in lines(caplog)] == [
+    assert [text.removeprefix("Statsig could not be synced: ") for _, text in troubles(caplog)] == [
         "the store is on fire",
         "wrong token",
         "the store is on fire",
@@ -231,7 +265,7 @@ def test_an_older_copy_is_said_once_until_something_newer_comes(caplog: pytest.L
     for _ in range(8):
         parts.looker.look()
     said = "Statsig is not synced with Scripted: it has an older payload than the one in use, which stays"
-    assert lines(caplog) == [(logging.INFO, said)] * 2
+    assert troubles(caplog) == [(logging.INFO, said)] * 2
 
 
 def test_a_start_says_everything_that_was_tried(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -243,7 +277,7 @@ def test_a_start_says_everything_that_was_tried(tmp_path: Path, caplog: pytest.L
     )
     with Statsig("secret-key", options):
         pass
-    ((level, text),) = lines(caplog)
+    ((level, text),) = troubles(caplog)
     assert level == logging.WARNING
     assert text.startswith("Statsig started with nothing loaded: the store is on fire; no last known good ")
     assert "; bootstrap: the payload is not valid JSON" in text
@@ -263,4 +297,4 @@ def test_a_late_answer_is_reported_and_a_late_payload_is_used(caplog: pytest.Log
         held_back.let_go.set()
         assert updated.wait(PATIENCE)
         assert statsig.stats().sync.source == "Adapter(Scripted)"
-    assert len(lines(caplog)) == 1
+    assert len(troubles(caplog)) == 1

@@ -26,8 +26,8 @@ def test_defaults() -> None:
 
 
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
-    (lambda: SyncPolicy.on_request(0), ValueError, "'max_age': expected seconds above 0, got 0"),
-    (lambda: SyncPolicy.on_request(-1), ValueError, "'max_age': expected seconds from 0 to .*, got -1"),
+    (lambda: SyncPolicy.on_request(0), ValueError, "'max_age': expected seconds from 0.001 to .*, got 0"),
+    (lambda: SyncPolicy.on_request(-1), ValueError, "'max_age': expected seconds from 0.001 to .*, got -1"),
     (lambda: SyncPolicy.on_request("10"), TypeError, "'max_age': expected seconds as int or float, got str"),  # type: ignore[arg-type]
     (
         lambda: SyncPolicy.background(True),
@@ -42,6 +42,10 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "'jitter': expected a share from 0 to 1, got 1.5",
     ),
     (lambda: SyncPolicy.background(jitter=None), TypeError, "'jitter': .*, got NoneType"),  # type: ignore[arg-type]
+    (lambda: SyncPolicy.background(1e-9), ValueError, "'interval': .*, got 1e-09"),
+    (lambda: SyncPolicy.background(10**400), ValueError, "'interval': .*, got another number"),
+    (lambda: SyncPolicy("manual", "x"), TypeError, "'seconds': .*, got str"),  # type: ignore[arg-type]
+    (lambda: SyncPolicy([]), ValueError, "'kind': .*, got \\[\\]"),  # type: ignore[arg-type]
     (lambda: SyncPolicy("often"), ValueError, "'kind': expected 'manual', .*, got 'often'"),  # type: ignore[arg-type]
 ]
 

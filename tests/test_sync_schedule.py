@@ -358,32 +358,57 @@ class StopError(BaseException):
     pass
 
 
-def test_what_is_raised_while_a_look_begins() -> None:
-    """Whatever ends more than the check, of a signal handler for example, goes on; nothing else does."""
+class DeadlineError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [StopError, DeadlineError])
+def test_what_a_signal_handler_raises_while_a_look_begins_goes_on_to_the_check(
+    error: type[BaseException],
+) -> None:
     told: list[str] = []
 
-    def ends_more() -> None:
+    def interrupted() -> None:
         told.append("told")
-        raise StopError
+        raise error
 
     evaluator = Evaluator()
-    evaluator._on_look_due(ends_more)
+    evaluator._on_look_due(interrupted)
     evaluator._look_after(0)
-    with pytest.raises(StopError):
+    with pytest.raises(error):
         evaluator.check_gate("u-1", "on")
     assert evaluator.check_gate("u-1", "on") is False
-    assert told == ["told"]  # once for each time that it is set
+    assert told == ["told"]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_fault_in_looking_does_not_fail_the_check() -> None:
-    def fails() -> None:
-        raise ValueError("a fault")
+@pytest.mark.parametrize("policy", [LONG, SyncPolicy.background(3600)], ids=lambda policy: policy.kind)
+def test_an_interrupted_notice_is_made_up_for_by_a_later_check(policy: SyncPolicy) -> None:
+    statsig, adapter = on_request(payload(), None, policy=policy)
+    schedule = statsig._sync.schedule
+    real, interruptions = schedule._own_process, 2
 
-    evaluator = Evaluator()
-    evaluator._on_look_due(fails)
-    evaluator._look_after(0)
-    assert evaluator.check_gate("u-1", "on") is False
+    def interrupted() -> None:
+        nonlocal interruptions
+        if interruptions:
+            interruptions -= 1
+            raise DeadlineError
+        real()
+
+    schedule._own_process = interrupted  # type: ignore[method-assign]
+    schedule.forked()
+    for _ in range(2):
+        with pytest.raises(DeadlineError):
+            statsig.check_gate("u-1", "on")
+        # A second later; the clock of checks cannot be moved, what they compare it with can.
+        statsig._look_after(0)
+    statsig.check_gate("u-1", "on")
+    settle()
+    if policy.kind == "on_request":
+        assert len(adapter.held) == 2
+    else:
+        assert schedule._due_at is not None
+        assert not schedule._inherited
+    statsig.shutdown().wait(PATIENCE)
 
 
 # After a fork

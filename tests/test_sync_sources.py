@@ -97,11 +97,18 @@ def test_a_data_store() -> None:
     assert store.calls == ["initialize", "/v2/download_config_specs", "shutdown"]
 
 
+async def _awaitable(_: object) -> None: ...
+
+
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"data_store": 5}, TypeError, "store"),
+    ({"data_store": 5}, TypeError, "argument 'data_store': expected .*; got int"),
     ({"data_store": OwnStore(), "data_adapter": ScriptedAdapter(None)}, ValueError, "'data_store'.*got both"),
-    ({"specs_url": "http://example.com/v2"}, ValueError, "specs_url"),
-    ({"specs_url": 5}, TypeError, "specs_url"),
+    ({"specs_url": "http://example.com/v2"}, ValueError, "argument 'specs_url': expected"),
+    ({"specs_url": 5}, TypeError, "argument 'specs_url': expected .*int"),
+    ({"last_known_good_dir": ""}, ValueError, "argument 'last_known_good_dir': expected the path.*, got ''"),
+    ({"last_known_good_dir": "a\0b"}, ValueError, "argument 'last_known_good_dir'"),
+    ({"last_known_good_dir": b"a"}, TypeError, "argument 'last_known_good_dir': expected a path.*got bytes"),
+    ({"on_update": _awaitable}, TypeError, "argument 'on_update': .*, got one that has to be awaited"),
     ({"fallback_to_statsig_api": 1}, TypeError, "'fallback_to_statsig_api': expected bool, got int"),
 ]
 

@@ -699,7 +699,7 @@ class Evaluator:
         """Sets who is told by the check that notices that it is time to look for something newer."""
 
     def _look_after(self, ms: int | None) -> None:
-        """Has the first check tell, once, that comes in `ms` or later; None: none."""
+        """Has the first check tell that comes in `ms` or later, and then one each second; None: none."""
 
     def _mark_started(self) -> None:
         """From here on checks with nothing loaded have the reason `NoValues`."""

@@ -165,7 +165,7 @@ class Statsig(LocalOverrides):
         """
         with self._locked():
             self._check_open()
-        if self._sync.looker is None:
+        if self._sync.looker is None and self._sync.id_lists is None:
             raise RuntimeError("there is no data_adapter to sync with: set StatsigOptions.data_adapter")
         return Completion.run(self._sync.look, name="statsig-fastly-sync")
 
@@ -176,7 +176,7 @@ class Statsig(LocalOverrides):
         """
         self._sync.schedule.request_began()
 
-    def request_ended(self) -> Completion[SyncDetails] | None:
+    def request_ended(self) -> Completion[SyncDetails | None] | None:
         """Says that the request has been answered. Returns the look that waited for that, if one did."""
         return self._sync.schedule.request_ended()
 

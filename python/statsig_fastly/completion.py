@@ -29,7 +29,7 @@ class Completion(Generic[T]):
 
     def __init__(self) -> None:
         self._done = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may ask at any time
         self._callbacks: list[Callable[[Completion[T]], object]] = []
         self._error: BaseException | None = None
 

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Background",
     "Delivery",
+    "Forkable",
     "at_exit",
     "hold",
     "let_go",
     "register",
     "register_background",
+    "register_fork",
     "watch_child",
     "without_fork",
 ]
@@ -64,6 +66,7 @@ class Delivery(Forkable, Protocol):
 
 _live: weakref.WeakSet[Delivery] = weakref.WeakSet()
 _background: weakref.WeakSet[Background] = weakref.WeakSet()
+_forkable: weakref.WeakSet[Forkable] = weakref.WeakSet()
 # Those that were shut down and have events again: nothing else may keep them alive until the exit.
 _held: set[Delivery] = set()
 _hooked: list[bool] = []
@@ -76,6 +79,12 @@ _watched: list[int] = []  # the process whose end as a child is watched
 def register(delivery: Delivery) -> None:
     """Has `delivery` told about forks and the end of the process, for as long as it lives."""
     _live.add(delivery)
+    _hook()
+
+
+def register_fork(forkable: Forkable) -> None:
+    """Has `forkable` told about forks, for as long as it lives."""
+    _forkable.add(forkable)
     _hook()
 
 
@@ -165,5 +174,5 @@ def _after_fork() -> None:
 def _in_child() -> None:
     _after_fork()
     _held.clear()
-    for forkable in [*_live, *_background]:
+    for forkable in [*_forkable, *_live, *_background]:
         forkable.forked()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,10 @@ class StatsigOptions:
         specs_url: Where Statsig's config specs are, if not at its CDN: all of the address that stands before
             `/<SDK key>.json`.
         stale_after: Seconds without a look that succeeds after which the ruleset counts as stale: a warning
-            in the log, and `on_stale`. None: it never does.
-        on_update: Called with `SyncDetails` after a newer ruleset was put in use, in the thread that did it.
+            in the log, and `on_stale`. Some intervals of `sync_policy`, as looks are that far apart. With
+            `SyncPolicy.manual` only `sync` and `stats` notice. None: it never does.
+        on_update: Called with `SyncDetails` after a look put a newer ruleset in use, in the thread that
+            looked: the next look waits until it returns.
         on_stale: Called with `SyncStats` when the ruleset becomes stale, in the thread that notices.
         environment: Tier of users who bring no `statsig_environment` of their own, such as
             `"staging"`. None: the payload's default.
@@ -145,14 +148,12 @@ class StatsigOptions:
         _check("global_custom_fields", self.global_custom_fields, Mapping, "a mapping of str to attribute")
         _check("id_lists", self.id_lists, Mapping, "a mapping of str to unit ids")
         _check("id_list_adapter", self.id_list_adapter, IdListAdapter, "an adapter with ID lists")
-        if self.id_lists_url is not None or self.download_id_list_file_api is not None:
-            from statsig_fastly.adapters.statsig_id_lists import StatsigIdListAdapter
+        for name in ("id_lists_url", "download_id_list_file_api"):
+            if getattr(self, name) is not None:
+                from statsig_fastly.adapters.statsig_id_lists import StatsigIdListAdapter
 
-            StatsigIdListAdapter(
-                "secret-any",
-                id_lists_url=self.id_lists_url,
-                download_id_list_file_api=self.download_id_list_file_api,
-            )
+                with _about(name):
+                    StatsigIdListAdapter("secret-any", **{name: getattr(self, name)})
         for name in _FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"argument '{name}': expected bool, got {_type(getattr(self, name))}")
@@ -181,15 +182,17 @@ class StatsigOptions:
                 raise ValueError("argument 'data_store': expected no data_adapter with it, got both")
             from statsig_fastly.adapters.data_store import DataStoreAdapter
 
-            # Made to be thrown away, as is the one below: they look at their arguments.
-            DataStoreAdapter(self.data_store, key="any")
+            # Made to be thrown away, as are those below: they look at their arguments.
+            with _about("data_store"):
+                DataStoreAdapter(self.data_store, key="any")
         if self.specs_url is not None:
             from statsig_fastly.adapters.statsig_cdn import StatsigCdnAdapter
 
-            StatsigCdnAdapter("secret-any", specs_url=self.specs_url)
+            with _about("specs_url"):
+                StatsigCdnAdapter("secret-any", specs_url=self.specs_url)
         if not isinstance(self.sync_policy, SyncPolicy):
             raise TypeError(f"argument 'sync_policy': expected SyncPolicy, got {_type(self.sync_policy)}")
-        _check("last_known_good_dir", self.last_known_good_dir, (str, os.PathLike), "a path")
+        _check_directory(self.last_known_good_dir)
         if self.shared_polling is True and self.last_known_good_dir is None:
             raise ValueError("argument 'shared_polling': expected last_known_good_dir with it, got None")
         if self.stale_after is not None:
@@ -205,6 +208,9 @@ class StatsigOptions:
             callback = getattr(self, name)
             if callback is not None and not callable(callback):
                 raise TypeError(f"argument '{name}': expected a function or None, got {_type(callback)}")
+            code = getattr(callback, "__code__", None)
+            if code is not None and code.co_flags & _IS_COROUTINE:
+                raise TypeError(f"argument '{name}': expected a function, got one that has to be awaited")
 
 
 _FLAGS = (
@@ -219,6 +225,8 @@ _FLAGS = (
 
 _MANY = 1 << 31
 
+_IS_COROUTINE = 0x80  # inspect.CO_COROUTINE; inspect takes long to import
+
 # Least, most and unit of each.
 _NUMBERS = {
     "init_timeout_ms": (1, _LONGEST_MS, " ms"),
@@ -230,6 +238,26 @@ _NUMBERS = {
     "spool_max_bytes": (1, 1 << 62, " bytes"),
     "exit_timeout_ms": (0, _LONGEST_MS, " ms"),
 }
+
+
+@contextmanager
+def _about(argument: str) -> Iterator[None]:
+    """Has errors of whatever looks at an argument name it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"argument '{argument}': {str(error).partition(': ')[2]}") from None
+
+
+def _check_directory(given: object) -> None:
+    if given is None:
+        return
+    argument = "argument 'last_known_good_dir'"
+    path = os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
+    if not isinstance(path, str):
+        raise TypeError(f"{argument}: expected a path of str or None, got {_type(given)}")
+    if not path or "\0" in path:
+        raise ValueError(f"{argument}: expected the path of a directory, got {path[:100]!r}")
 
 
 def _check_number(name: str, value: object, least: int, most: int, unit: str) -> None:

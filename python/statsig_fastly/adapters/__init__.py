@@ -36,7 +36,11 @@ class Payload:
 
 @runtime_checkable
 class SpecAdapter(Protocol):
-    """What `StatsigOptions.data_adapter` takes. Any object with these three members will do."""
+    """What `StatsigOptions.data_adapter` takes. Any object with these three members will do.
+
+    A fourth, `identity`, is optional: a text that tells this source from others and holds no secret. It tells
+    copies in `StatsigOptions.last_known_good_dir` apart; without it, `name` does.
+    """
 
     @property
     def name(self) -> str:

@@ -99,8 +99,8 @@ class ChainAdapter:
 
         Raises:
             AdapterError: All of them failed; the message says how, in order. `retryable` if any of the
-                failures is; `retry_after` is the smallest, `status` that of all of them if they have the
-                same.
+                failures is; `retry_after` is the smallest if every one has some, `status` that of all of them
+                if they have the same.
         """
         return self._first_answer(lambda at: self._fetch_from(at, held_version))
 
@@ -226,5 +226,6 @@ def _all_of(failures: list[tuple[str, AdapterError]]) -> AdapterError:
         f"no adapter answered: {told}",
         status=statuses.pop() if len(statuses) == 1 else None,
         retryable=any(failure.retryable for _, failure in failures),
-        retry_after=min(waits, default=None),
+        # Each is passed over for as long as it asked for, so the others need not wait for that.
+        retry_after=min(waits) if len(waits) == len(failures) else None,
     )

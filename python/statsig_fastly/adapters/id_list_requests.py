@@ -6,13 +6,12 @@ asked over plain http but of this machine, and the SDK key goes to hosts that ma
 
 from __future__ import annotations
 
-import os
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from statsig_fastly.adapters.checks import check_text
+from statsig_fastly.adapters.statsig_headers import StatsigHeaders
 from statsig_fastly.api_token import ApiAddress
 from statsig_fastly.sdk_key import SdkKey
 from statsig_fastly.transport import Request
@@ -39,7 +38,7 @@ class IdListRequests:
         ValueError: An argument has a value that cannot work.
     """
 
-    __slots__ = ("_api", "_index", "_key_origins", "_service_name", "_session", "sdk_key")
+    __slots__ = ("_api", "_headers", "_index", "_key_origins", "sdk_key")
 
     def __init__(
         self,
@@ -62,8 +61,7 @@ class IdListRequests:
                 download_id_list_file_api, argument, example=_FILES, carries="SDK key"
             )
             self._key_origins.add(_Url.of(self._api.base, argument, "SDK key").origin)
-        self._service_name = "unknown" if service_name is None else _header("service_name", service_name)
-        self._session = (0, "")
+        self._headers = StatsigHeaders(self.sdk_key, service_name)
 
     @property
     def origin(self) -> str:
@@ -73,9 +71,9 @@ class IdListRequests:
     def index(self) -> Request:
         """Asks which lists there are."""
         if self._index is None:
-            return self._request("GET", f"{_INDEX}/{self.sdk_key.quoted()}.json", self._headers())
+            return self._request("GET", f"{_INDEX}/{self.sdk_key.quoted()}.json", self._headers.now())
         method = "GET" if self._index.url.startswith(_INDEX) else "POST"
-        return self._request(method, self._index.url, self._headers(), b"" if method == "POST" else None)
+        return self._request(method, self._index.url, self._headers.now(), b"" if method == "POST" else None)
 
     def file(self, file: IdListFile, start: int) -> Request:
         """Asks for the file of a list from a byte on.
@@ -84,7 +82,7 @@ class IdListRequests:
             ValueError: It is at an address that is not asked. The message shows no path and no query.
         """
         url = _Url.of(self._replaced(file.location), "url", "list")
-        headers = self._headers()
+        headers = self._headers.now()
         if not self.may_know_the_key(url.url):
             del headers["statsig-api-key"]
         if url.origin == _CDN and start:
@@ -116,25 +114,6 @@ class IdListRequests:
     def _request(self, method: str, url: str, headers: dict[str, str], body: bytes | None = None) -> Request:
         key = self.sdk_key.quoted()
         return Request(method=method, url=url, hide=key if key in url else "", headers=headers, body=body)
-
-    def _headers(self) -> dict[str, str]:
-        from statsig_fastly.events.requests import event_metadata
-
-        session = self._session
-        if session[0] != os.getpid():  # another in a forked child
-            from uuid import uuid4
-
-            session = self._session = (os.getpid(), str(uuid4()))
-        about = event_metadata(session[1])
-        return {
-            "statsig-api-key": self.sdk_key.reveal(),
-            "statsig-sdk-type": about["sdkType"],
-            "statsig-sdk-version": about["sdkVersion"],
-            "statsig-server-session-id": session[1],
-            "statsig-client-time": str(int(time.time() * 1000)),
-            "x-request-service": self._service_name,
-            "Accept": "*/*",  # as urllib3 writes it, which has one of its own for proxies
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +150,3 @@ class _Url:
     def url(self) -> str:
         """All of it."""
         return self.origin + self.target
-
-
-def _header(argument: str, value: object) -> str:
-    """Text as a header field holds it: its UTF-8, one letter for each byte."""
-    text = check_text(argument, value)
-    if any(ord(letter) < ord(" ") or letter == "\x7f" for letter in text):
-        raise ValueError(f"{argument}: expected text without control characters, got {text[:100]!r}")
-    try:
-        return text.encode().decode("latin-1")
-    except UnicodeEncodeError:
-        raise ValueError(f"{argument}: expected valid Unicode, got half a surrogate pair") from None

@@ -8,15 +8,15 @@ Requests are those of the official server core, except that JSON is asked for an
 
 from __future__ import annotations
 
-import os
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from statsig_fastly.adapters import Payload
-from statsig_fastly.adapters.checks import check_count, check_seconds, check_text
+from statsig_fastly.adapters.checks import check_count, check_seconds
 from statsig_fastly.adapters.specs_version import SpecsVersion, head_of
 from statsig_fastly.adapters.statsig_answers import ask_again_at_once, no_answer, refusal, specs_in
+from statsig_fastly.adapters.statsig_headers import StatsigHeaders
 from statsig_fastly.api_token import ApiAddress
 from statsig_fastly.errors import AdapterError
 from statsig_fastly.sdk_key import SdkKey
@@ -78,12 +78,11 @@ class StatsigCdnAdapter:
     __slots__ = (
         "_address",
         "_format",
+        "_headers",
         "_limit",
         "_owns_transport",
         "_retries",
         "_sdk_key",
-        "_service_name",
-        "_session",
         "_timeouts",
         "_transport",
         "_wait",
@@ -120,14 +119,13 @@ class StatsigCdnAdapter:
         self._limit = check_count("max_value_bytes", max_value_bytes)
         self._owns_transport = transport is None
         self._transport = as_transport(transport)
-        self._service_name = "unknown" if service_name is None else _header("service_name", service_name)
+        self._headers = StatsigHeaders(self._sdk_key, service_name)
         if retries != 0 and check_count("retries", retries) > _MOST_RETRIES:
             raise ValueError(f"retries: expected 0 to {_MOST_RETRIES}, got {retries}")
         self._retries = retries
         if not callable(wait):
             raise TypeError(f"wait: expected something to call with seconds, got {type(wait).__name__}")
         self._wait = wait
-        self._session = (0, "")
 
     @property
     def name(self) -> str:
@@ -214,44 +212,12 @@ class StatsigCdnAdapter:
             method="GET",
             url=f"{self._address.base}/{self._sdk_key.quoted()}.json{'?' if query else ''}{query}",
             hide=self._sdk_key.quoted(),
-            headers=self._headers(),
+            headers={**self._headers.now(), "Accept-Encoding": "gzip"},
             connect_timeout=connect,
             read_timeout=read,
             total_timeout=total,
             max_body_bytes=self._limit,
         )
 
-    def _headers(self) -> dict[str, str]:
-        from statsig_fastly.events.requests import event_metadata
-
-        session = self._session
-        if session[0] != os.getpid():  # another in a forked child
-            from uuid import uuid4
-
-            session = self._session = (os.getpid(), str(uuid4()))
-        about = event_metadata(session[1])
-        return {
-            "statsig-api-key": self._sdk_key.reveal(),
-            "statsig-sdk-type": about["sdkType"],
-            "statsig-sdk-version": about["sdkVersion"],
-            "statsig-server-session-id": session[1],
-            "statsig-client-time": str(int(time.time() * 1000)),
-            "x-request-service": self._service_name,
-            "accept": "*/*",
-            "Accept-Encoding": "gzip",
-        }
-
     def _asked(self) -> str:
         return f"asking {self._address.host} for config specs"
-
-
-def _header(argument: str, value: object) -> str:
-    """Text as a header field holds it: its UTF-8, one letter for each byte."""
-    text = check_text(argument, value)
-    odd = next((letter for letter in text if ord(letter) < ord(" ") or letter == "\x7f"), None)
-    if odd is not None:
-        raise ValueError(f"{argument}: expected text without control characters, got {text[:100]!r}")
-    try:
-        return text.encode().decode("latin-1")
-    except UnicodeEncodeError:
-        raise ValueError(f"{argument}: expected valid Unicode, got half a surrogate pair") from None

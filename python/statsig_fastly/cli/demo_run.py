@@ -29,6 +29,7 @@ from statsig_fastly import (
     StatsigFastlyError,
     StatsigOptions,
     StatsigUser,
+    SyncPolicy,
 )
 from statsig_fastly.cli.demo_report import Answer, Count, DemoReport, Explained, Share, Step, Timing, Traffic
 from statsig_fastly.emulator import Emulator
@@ -106,6 +107,7 @@ def collect(
         adapter = FastlyDataAdapter(_STORE, _KEY, token=store.token, api=store.url, transport=wire)
         options = StatsigOptions(
             data_adapter=adapter,
+            sync_policy=SyncPolicy.manual(),  # each look is a step of the demo
             init_timeout_ms=_WAIT_SECONDS * 1000,
             log_event_url=f"{store.url}{LOG_EVENT_PATH}",
         )

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from statsig_fastly.events.batches import Batch, demoted, is_whole
-from statsig_fastly.events.spool_files import is_still, lock, open_existing, read_whole, unlock, write_whole
+from statsig_fastly.locked_files import is_still, lock, open_existing, read_whole, unlock, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container

@@ -6,24 +6,27 @@ In: the details of every look. Out: `SyncStats`. What is wrong is said once, and
 from __future__ import annotations
 
 import logging
-import os
-import threading
+import re
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from statsig_fastly.clocks import steady
+from statsig_fastly.fork_lock import ForkLock
 from statsig_fastly.sync.stats import SyncStats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator
 
     from statsig_fastly.sync.in_use import PayloadInUse
     from statsig_fastly.sync.stats import SyncDetails
 
-__all__ = ["Account"]
+__all__ = ["Account", "cause_of"]
 
 _log = logging.getLogger("statsig_fastly")
+
+_NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
+_CAUSES_SAID = 100  # of troubles that are said once
 
 _NOT_USED = {
     "older": "it has an older payload than the one in use, which stays",
@@ -42,9 +45,6 @@ class Account:
         on_stale: Called with `SyncStats` when the ruleset becomes stale.
         clock: Seconds of a clock that only moves forward.
         wall: Seconds since the epoch.
-
-    Attributes:
-        failing: How many looks in a row did not succeed.
     """
 
     def __init__(
@@ -65,10 +65,13 @@ class Account:
         self._on_stale = on_stale
         self._clock = clock
         self._wall = wall
-        self._lock = threading.RLock()  # a signal handler may ask for numbers at any time
-        self._process = os.getpid()
-        self._made_at = clock()
+        self._lock = ForkLock()
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._made_at = self._clock()
         self._confirmed_at: float | None = None  # on the clock
+        self._confirmed_by_other = 0.0
         self._is_stale = False
         self._last_success_at: float | None = None
         self._last_error: str | None = None
@@ -79,36 +82,47 @@ class Account:
         names = ("applied", "unchanged", "older", "no_updates", "refused", "failed")
         self._looks = dict.fromkeys(names, 0)
         self._left_to_another = self._taken_from_another = 0
-        self.failing = 0
+        self._failing = 0
+
+    @contextmanager
+    def _mine(self) -> Iterator[None]:
+        """Has the lock. The numbers of a forked child are its own: they begin with the first use."""
+        with self._lock as is_new:
+            if is_new:
+                self._start_over()
+            yield
 
     @property
-    def error(self) -> str | None:
-        """Why the last look did not succeed; None if it did."""
-        return self._error
+    def failing(self) -> int:
+        """How many looks in a row did not succeed."""
+        with self._mine():
+            return self._failing
 
-    def note(self, details: SyncDetails, *, report: bool = True) -> None:
+    def note(self, details: SyncDetails, *, report: bool = True, failures_before: int | None = None) -> None:
         """Counts a look, and says what is wrong.
 
         Args:
             details: What it came to.
             report: False logs no failure: whoever asked for the look does.
+            failures_before: How many looks in a row had not succeeded, if other processes know better.
         """
         now = self._wall()
-        with self._own_lock():
+        with self._mine():
             self._looks[details.outcome] += 1
             error = None if details.error is None else str(details.error)
             if error is None:
-                self.failing = 0
+                self._failing = 0
                 self._confirmed_at, self._last_success_at = self._clock(), now
             else:
-                self.failing += 1
+                self._failing = 1 + (self._failing if failures_before is None else failures_before)
                 self._last_error, self._last_error_at = error, now
-            before, self._error = self._error, error
+            cause = None if error is None else cause_of(error)
+            before, self._error = self._error, cause
             not_used = _NOT_USED.get(details.outcome)
             was_not_used = self._not_used
             if details.changed or not_used is not None:
                 self._not_used = not_used
-        if error is not None and error != before and report:
+        if error is not None and cause != before and report:
             _log.warning("Statsig could not be synced: %s", error)
         if error is None and before is not None:
             _log.info("Statsig can be synced again")
@@ -119,7 +133,7 @@ class Account:
             _log.log(level, "Statsig is not synced with %s: %s", self._name, not_used)
         self.check_stale()
         if details.changed:
-            self._call(self._on_update, "on_update", details)
+            self._tell_update(details)
 
     def report(self, details: SyncDetails) -> None:
         """Logs why a look that was counted already did not succeed, if it did not."""
@@ -128,30 +142,33 @@ class Account:
 
     def note_left_to_another(self) -> None:
         """Another process of this host looks, or just did."""
-        with self._own_lock():
+        with self._mine():
             self._left_to_another += 1
         self.check_stale()
 
     def note_taken(self, details: SyncDetails) -> None:
         """A newer ruleset came from another process of this host."""
-        with self._own_lock():
+        with self._mine():
             self._taken_from_another += 1
             self._not_used = None
-        self._call(self._on_update, "on_update", details)
+        self._tell_update(details)
 
     def note_confirmed(self, at: float) -> None:
-        """A look of another process of this host succeeded, `at` seconds since the epoch."""
-        with self._own_lock():
-            if self._last_success_at is not None and at <= self._last_success_at:
+        """A look of another process of this host succeeded, `at` seconds since the epoch; 0: none did."""
+        with self._mine():
+            # Another time than before, not a later one: the clock may have been put back.
+            if at in {0.0, self._confirmed_by_other}:
                 return
-            self._last_success_at = at
-            self._confirmed_at = self._clock() - max(0.0, self._wall() - at)
+            self._confirmed_by_other = self._last_success_at = at
+            confirmed_at = self._clock() - max(0.0, self._wall() - at)
+            self._confirmed_at = max(self._confirmed_at or confirmed_at, confirmed_at)
 
     def say_once(self, text: str) -> None:
         """Logs what is wrong with something that looks can do without."""
-        with self._own_lock():
-            is_new = text not in self._said
-            self._said.add(text)
+        with self._mine():
+            cause = cause_of(text)
+            is_new = cause not in self._said and len(self._said) < _CAUSES_SAID
+            self._said.add(cause)
         if is_new:
             _log.warning("%s", text)
 
@@ -159,7 +176,7 @@ class Account:
         """Notices that the ruleset has become stale, or no longer is."""
         if self._stale_after is None:
             return
-        with self._own_lock():
+        with self._mine():
             silent_for = self._clock() - self._since()
             was_stale, self._is_stale = self._is_stale, silent_for >= self._stale_after
         if self._is_stale == was_stale:
@@ -181,7 +198,7 @@ class Account:
 
     def stats(self) -> SyncStats:
         """What is in use, and how looks went so far."""
-        with self._own_lock():
+        with self._mine():
             config_time, looks = self._in_use.config_time, self._looks
             return SyncStats(
                 source=self._in_use.source,
@@ -193,7 +210,7 @@ class Account:
                 last_success_at=self._last_success_at,
                 last_error=self._last_error,
                 last_error_at=self._last_error_at,
-                failing=self.failing,
+                failing=self._failing,
                 looks=sum(looks.values()),
                 applied=looks["applied"],
                 unchanged=looks["unchanged"],
@@ -205,18 +222,25 @@ class Account:
                 taken_from_another=self._taken_from_another,
             )
 
+    def _tell_update(self, details: SyncDetails) -> None:
+        in_use = self._in_use
+        age = max(0.0, self._wall() - (in_use.config_time or 0) / 1000)
+        text = "Statsig has an update: %s, version %s, last changed %.0f s ago"
+        _log.info(text, in_use.source, in_use.version, age)
+        self._call(self._on_update, "on_update", details)
+
     def _since(self) -> float:
         return self._made_at if self._confirmed_at is None else self._confirmed_at
-
-    def _own_lock(self) -> AbstractContextManager[bool]:
-        if self._process != os.getpid():  # forked, perhaps while another thread held it
-            self._lock, self._process = threading.RLock(), os.getpid()
-        return self._lock
 
     def _call(self, callback: Callable[..., object] | None, name: str, argument: object) -> None:
         if callback is None:
             return
         try:
             callback(argument)
-        except Exception:  # of the application's own; looking goes on  # noqa: BLE001
+        except BaseException:  # of the application's own, sys.exit too; looking goes on  # noqa: BLE001
             _log.warning("%s failed", name, exc_info=True)
+
+
+def cause_of(text: str) -> str:
+    """What texts about the same trouble have in common: everything but their numbers."""
+    return _NUMBER.sub("#", text)

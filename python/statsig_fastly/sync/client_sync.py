@@ -14,6 +14,8 @@ from statsig_fastly.sync.in_use import PayloadInUse
 from statsig_fastly.sync.look import Looker
 from statsig_fastly.sync.schedule import Schedule, pause_of
 from statsig_fastly.sync.start import Start
+from statsig_fastly.sync.stats import SyncDetails
+from statsig_fastly.sync.turns import SharedLooker
 
 if TYPE_CHECKING:
     from statsig_fastly._native import Evaluator
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from statsig_fastly.options import StatsigOptions
     from statsig_fastly.sync.id_lists import IdLists
     from statsig_fastly.sync.last_known_good import LastKnownGood
+    from statsig_fastly.sync.look import Looks
     from statsig_fastly.sync.shared import SharedPolling
-    from statsig_fastly.sync.stats import SyncDetails, SyncStats
+    from statsig_fastly.sync.stats import SyncStats
 
 __all__ = ["ClientSync"]
 
@@ -64,11 +67,11 @@ class ClientSync:
         )
         kept, shared = _files(sdk_key, self.adapter, options)
         pause = pause_of(options.sync_policy, Chance())
-        self.looker: Looker | None = None
+        self.looker: Looks | None = None
         if self.adapter is not None:
-            self.looker = Looker(
-                self.adapter, self.in_use, self.account, pause=pause, kept=kept, shared=shared
-            )
+            self.looker = alone = Looker(self.adapter, self.in_use, self.account, kept=kept)
+            if kept is not None and shared is not None:
+                self.looker = SharedLooker(alone, shared, kept, self.in_use, self.account, pause=pause)
         self.id_list_adapter = _id_list_adapter(sdk_key, options)
         self.id_lists = _id_lists(evaluator, self.id_list_adapter, options)
         self.schedule = Schedule(
@@ -105,14 +108,11 @@ class ClientSync:
         return None if self.id_lists is None else self.id_lists.start(timeout)
 
     def look(self) -> SyncDetails:
-        """Looks now, for a newer payload and at the ID lists.
-
-        Raises:
-            RuntimeError: There is no adapter.
-        """
+        """Looks now, for a newer payload and at the ID lists."""
         if self.looker is None:
-            raise RuntimeError("there is no data_adapter to sync with: set StatsigOptions.data_adapter")
-        details = self.looker.look()
+            details = SyncDetails("unchanged", self.in_use.config_time)
+        else:
+            details = self.looker.look()
         if self.id_lists is not None:
             self.id_lists.round()
         return details
@@ -123,6 +123,8 @@ class ClientSync:
 
     def close(self) -> None:
         """Closes the adapters. Never raises."""
+        if self.looker is not None:
+            self.looker.close()
         specs, lists = cast("tuple[object, object]", (self.adapter, self.id_list_adapter))
         for adapter in [specs] if lists is specs else [specs, lists]:
             close = getattr(adapter, "close", None)
@@ -130,7 +132,7 @@ class ClientSync:
                 if close is not None:
                     close()
             except BaseException as error:  # an adapter of the user's own may raise anything  # noqa: BLE001
-                _log.warning("closing %s failed: %s", adapter, described(error))
+                _log.warning("closing %s failed: %s", type(adapter).__name__, described(error))
 
     def stats(self) -> SyncStats:
         """What is in use, and how looks went."""
@@ -169,7 +171,7 @@ def _files(
 
     from statsig_fastly.sync.last_known_good import LastKnownGood
 
-    directory = Path(options.last_known_good_dir)
+    directory = Path(options.last_known_good_dir).absolute()  # should the process go elsewhere
     # Clients of different projects or stores must not take each other's payloads.
     identity = "" if adapter is None else getattr(adapter, "identity", adapter.name)
     name = sha256(f"{sdk_key}\n{identity}".encode()).hexdigest()[:16]

@@ -7,13 +7,14 @@ and an account of them. What is wrong is said once, and again when its cause cha
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from statsig_fastly.clocks import steady
 from statsig_fastly.completion import Completion
+from statsig_fastly.fork_lock import ForkLock
+from statsig_fastly.sync.account import cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,15 +62,14 @@ class IdLists:
         sync: IdListSync,
         interval: float,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._sync = sync
         self._interval = interval
         self._clock = clock
         self._wall = wall
-        self._lock = threading.RLock()
-        self._process = os.getpid()
+        self._lock = ForkLock()
         self._due_at = clock()
         self._said: str | None = None
         self._stats = IdListStats()
@@ -81,7 +81,6 @@ class IdLists:
 
     def round_if_due(self) -> None:
         """Makes a round if it is time to, and none is being made."""
-        self._own_process()
         with self._lock:
             now = self._clock()
             if now < self._due_at:
@@ -92,7 +91,6 @@ class IdLists:
     def round(self) -> IdListRound:
         """Makes a round now."""
         made = self._sync.round()
-        self._own_process()
         with self._lock:
             self._due_at = self._clock() + self._interval
             error = None
@@ -103,7 +101,7 @@ class IdLists:
                 more = len(made.failed) - 1
                 error = f"{name!r}: {first}" + (f", and {more} more" if more else "")
             before, stats = self._said, self._stats
-            self._said = error
+            cause = self._said = None if error is None else cause_of(error)
             self._stats = IdListStats(
                 lists=made.lists,
                 rounds=stats.rounds + 1,
@@ -112,7 +110,7 @@ class IdLists:
                 last_success_at=self._wall() if error is None else stats.last_success_at,
                 last_error=stats.last_error if error is None else error,
             )
-        if error is not None and error != before:
+        if error is not None and cause != before:
             _log.warning("ID lists could not be synced: %s", error)
         elif error is None and before is not None:
             _log.info("ID lists can be synced again")
@@ -121,7 +119,3 @@ class IdLists:
     def stats(self) -> IdListStats:
         """How it went so far."""
         return self._stats
-
-    def _own_process(self) -> None:
-        if self._process != os.getpid():  # forked, perhaps while another thread held the lock
-            self._lock, self._process = threading.RLock(), os.getpid()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from typing import TYPE_CHECKING
 
 from statsig_fastly.errors import PayloadError
+from statsig_fastly.fork_lock import ForkLock
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from statsig_fastly._native import Evaluator
     from statsig_fastly.sync.stats import Outcome
 
@@ -43,8 +40,7 @@ class PayloadInUse:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
-        self._lock = threading.RLock()
-        self._process = os.getpid()
+        self._lock = ForkLock()
         self.source = NOTHING
         self.digest: bytes | None = None
         self.version: str | None = None
@@ -77,7 +73,7 @@ class PayloadInUse:
         from hashlib import sha256
 
         digest = sha256(body).digest()
-        with self._own_lock():
+        with self._lock:
             if digest == self.digest:
                 self.version = version
                 return "unchanged"
@@ -90,17 +86,13 @@ class PayloadInUse:
                     expected = "expected a whole project, got an empty update"
                     raise PayloadError(f"{origin}: payload field `has_updates` is false: {expected}")
                 return "no_updates"
-            if outcome == "applied":
-                self.source, self.digest = source, digest
-                self._log_issues()
             if outcome != "older":
-                self.version = version
+                # The same by checksum counts as the same, whatever its bytes.
+                self.digest, self.version = digest, version
+            if outcome == "applied":
+                self.source = source
+                self._log_issues()
             return outcome
-
-    def _own_lock(self) -> AbstractContextManager[bool]:
-        if self._process != os.getpid():  # forked, perhaps while another thread held it
-            self._lock, self._process = threading.RLock(), os.getpid()
-        return self._lock
 
     def _log_issues(self) -> None:
         issues = self._evaluator._issues()  # noqa: SLF001 - the package's own

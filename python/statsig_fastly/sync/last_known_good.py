@@ -7,15 +7,18 @@ is in it), and then the payload as it was. It takes its place in one step, and o
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
+import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from statsig_fastly.adapters import Payload
 from statsig_fastly.errors import AdapterError
-from statsig_fastly.events.spool_files import open_existing, read_whole, write_whole
+from statsig_fastly.locked_files import open_to_read, read_whole, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +28,7 @@ __all__ = ["Kept", "LastKnownGood"]
 
 _FORMAT = "statsig-fastly last-known-good 1"
 _LONGEST_HEAD = 16 * 1024
+_TEMPORARY_KEPT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class LastKnownGood:
 
     Args:
         directory: Where the file is; made, for its owner only, with the first `save`.
-        name: What the file is called, without its ending `.specs`.
+        name: What the file is called, without its ending.
         wall: Seconds since the epoch.
 
     Attributes:
@@ -56,7 +60,7 @@ class LastKnownGood:
     """
 
     def __init__(self, directory: Path, name: str, *, wall: Callable[[], float] = time.time) -> None:
-        self.path = directory / f"{name}.specs"
+        self.path = directory / f"{name}-1.specs"
         self._wall = wall
         self.digest: bytes | None = None
 
@@ -86,8 +90,10 @@ class LastKnownGood:
             temporary.replace(self.path)
             self.digest = digest
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise
+        self._remove_left_behind()
 
     def load(self) -> Kept | None:
         """Reads what is kept; None if nothing is.
@@ -106,8 +112,10 @@ class LastKnownGood:
             head = json.loads(line[:_LONGEST_HEAD])
             size, digest, version = head["bytes"], bytes.fromhex(head["sha256"]), head["version"]
             source, saved_at, form = head["source"], float(head["saved_at"]), head["format"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise AdapterError(f"{self.path}: expected a copy of config specs, got something else") from None
+        except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
+            raise self._something_else() from None
+        if not (isinstance(version, str | None) and isinstance(source, str) and math.isfinite(saved_at)):
+            raise self._something_else()
         if form != _FORMAT:
             raise AdapterError(f"{self.path}: expected the format {_FORMAT!r}, got {str(form)[:60]!r}")
         from hashlib import sha256
@@ -119,16 +127,34 @@ class LastKnownGood:
         self.digest = digest
         return Kept(Payload(body, version, source=source), digest, saved_at)
 
+    def _something_else(self) -> AdapterError:
+        return AdapterError(f"{self.path}: expected a copy of config specs, got something else")
+
     def _read(self) -> bytes:
-        descriptor = open_existing(self.path)
+        descriptor = open_to_read(self.path)
         try:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise OSError(0, "expected a regular file")
-            if os.name != "nt" and mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise OSError(
-                    0, f"expected a file that only its owner can write, got mode {mode & 0o777:04o}"
-                )
+            if sys.platform != "win32":
+                _check_owner(status)
             return read_whole(descriptor)
         finally:
             os.close(descriptor)
+
+    def _remove_left_behind(self) -> None:
+        """Removes what processes left that were killed while they wrote."""
+        with suppress(OSError):
+            for path in self.path.parent.glob(f"{self.path.name}.*.tmp"):
+                if self._wall() - path.stat().st_mtime > _TEMPORARY_KEPT_S:
+                    path.unlink()
+
+
+if sys.platform != "win32":
+
+    def _check_owner(status: os.stat_result) -> None:
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise OSError(0, f"expected a file that only its owner can write, got mode {mode:04o}")
+        if status.st_uid != os.geteuid():
+            raise OSError(0, f"expected a file of user {os.geteuid()}, got one of user {status.st_uid}")

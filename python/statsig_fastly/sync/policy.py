@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from dataclasses import dataclass
 from typing import Literal
 
 __all__ = ["SyncPolicy"]
+
+_SHORTEST_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,14 @@ class SyncPolicy:
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in {"manual", "on_request", "background"}:
+        if self.kind not in ("manual", "on_request", "background"):  # a tuple: what comes may not be hashable
             raise ValueError(
                 f"argument 'kind': expected 'manual', 'on_request' or 'background', got {self.kind!r}"
             )
-        if self.kind != "manual":
-            argument = "max_age" if self.kind == "on_request" else "interval"
-            _check(argument, self.seconds, "seconds", threading.TIMEOUT_MAX)
-            if self.seconds == 0:
-                raise ValueError(f"argument '{argument}': expected seconds above 0, got {self.seconds}")
-        _check("jitter", self.jitter, "a share", 1.0)
+        argument = {"manual": "seconds", "on_request": "max_age", "background": "interval"}[self.kind]
+        least = 0.0 if self.kind == "manual" else _SHORTEST_S
+        _check(argument, self.seconds, "seconds", least, threading.TIMEOUT_MAX)
+        _check("jitter", self.jitter, "a share", 0.0, 1.0)
 
     @classmethod
     def manual(cls) -> SyncPolicy:
@@ -54,7 +53,7 @@ class SyncPolicy:
 
         Raises:
             TypeError: It is no number.
-            ValueError: It is not above 0.
+            ValueError: It is less than 0.001.
         """
         return cls("on_request", max_age)
 
@@ -74,8 +73,9 @@ class SyncPolicy:
         return cls("background", interval, jitter)
 
 
-def _check(argument: str, value: object, what: str, most: float) -> None:
+def _check(argument: str, value: object, what: str, least: float, most: float) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"argument '{argument}': expected {what} as int or float, got {type(value).__name__}")
-    if not math.isfinite(value) or not 0 <= value <= most:
-        raise ValueError(f"argument '{argument}': expected {what} from 0 to {most:g}, got {value!r}")
+    if not least <= value <= most:
+        shown = value if isinstance(value, float) or abs(value) < most else "another number"
+        raise ValueError(f"argument '{argument}': expected {what} from {least:g} to {most:g}, got {shown}")

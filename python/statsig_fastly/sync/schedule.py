@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from statsig_fastly._native import Evaluator
     from statsig_fastly.sync.account import Account
     from statsig_fastly.sync.id_lists import IdLists
-    from statsig_fastly.sync.look import Looker
+    from statsig_fastly.sync.look import Looks
     from statsig_fastly.sync.policy import SyncPolicy
     from statsig_fastly.sync.stats import SyncDetails
 
@@ -59,7 +59,8 @@ class Schedule:
 
     Args:
         policy: When to look.
-        looker: What looks; None if there is nothing to look at, and the policy counts as `manual`.
+        looker: What looks; None if there is nothing to look at. Without ID lists, too, the policy counts as
+            `manual` then.
         account: What knows when the ruleset becomes stale.
         evaluator: Whose checks notice that it is time, `on_request` and after a fork.
         pause: As `pause_of` makes it.
@@ -71,7 +72,7 @@ class Schedule:
     def __init__(
         self,
         policy: SyncPolicy,
-        looker: Looker | None,
+        looker: Looks | None,
         account: Account,
         evaluator: Evaluator,
         *,
@@ -80,7 +81,7 @@ class Schedule:
         clock: Callable[[], float] = steady,
         chance: Callable[[], float] | None = None,
     ) -> None:
-        self._kind = "manual" if looker is None else policy.kind
+        self._kind = "manual" if looker is None and id_lists is None else policy.kind
         if self._kind == "background" and not CAN_START_THREADS:
             self._kind = "on_request"
         self._policy = policy
@@ -130,15 +131,15 @@ class Schedule:
     def forked(self) -> None:
         """In a forked child: the first check begins anew. The thread is the parent's."""
         self._inherited = True
+        if self._looker is not None:
+            self._looker.forked()
         if self._runs and self._kind != "manual":
             self._evaluator._look_after(0)  # noqa: SLF001 - the package's own
 
-    def _own_process(self) -> bool:
-        """In a forked child, once: locks and a thread of its own. True if it was now."""
-        if not self._inherited and self._process == os.getpid():
-            return False
-        self._start_over()
-        return True
+    def _own_process(self) -> None:
+        """In a forked child, once: locks and a thread of its own."""
+        if self._inherited or self._process != os.getpid():
+            self._start_over()
 
     # Background
 
@@ -148,7 +149,7 @@ class Schedule:
             return None
         now = self._clock()
         if now >= self._due_at:
-            details = None if self._looker is None else self._look(self._looker)
+            details = self._look()
             now = self._clock()
             self._due_at = now + self._pause_after(details)
         else:
@@ -167,14 +168,23 @@ class Schedule:
     # On request
 
     def _noticed(self) -> None:
-        """Told by a check that it is time: never waits."""
-        if self._own_process() and self._kind == "background":
-            # Processes that are forked together must not ask together.
-            self._due_at = self._clock() + self._policy.seconds * self._chance()
+        """Told by a check that it is time: never waits.
+
+        A signal handler may end it anywhere with an exception; then a check a second later tells again. So
+        nothing is to be told any more only when everything is done.
+        """
+        self._own_process()
+        if self._runs and self._kind == "on_request":
+            self._put_off_or_look()
+            return
+        if self._runs and self._kind == "background":
+            if self._due_at is None:
+                # Processes that are forked together must not ask together.
+                self._due_at = self._clock() + self._policy.seconds * self._chance()
             self._thread.signal()
-            return
-        if not self._runs or self._kind != "on_request":
-            return
+        self._evaluator._look_after(None)  # noqa: SLF001 - the package's own
+
+    def _put_off_or_look(self) -> None:
         with self._requests_lock:
             waits = self._requests > 0 and not self._put_off
             self._put_off = waits
@@ -191,7 +201,7 @@ class Schedule:
             with self._requests_lock:
                 self._requests += 1
 
-    def request_ended(self) -> Completion[SyncDetails] | None:
+    def request_ended(self) -> Completion[SyncDetails | None] | None:
         """A request was answered. Returns the look that waited for that, if one did."""
         if self._kind != "on_request":
             return None
@@ -201,33 +211,32 @@ class Schedule:
             put_off, self._put_off = self._put_off, False
         return self.look_in_thread() if put_off and self._runs else None
 
-    def look_in_thread(self) -> Completion[SyncDetails] | None:
-        """Looks in a thread of its own; None if a look is under way already."""
-        looker, looking = self._looker, self._looking
-        if looker is None or not looking.acquire(blocking=False):
+    def look_in_thread(self) -> Completion[SyncDetails | None] | None:
+        """Looks in a thread of its own; None if a look is under way already, or no thread can be started."""
+        if self._looking.locked():
             return None
         try:
-            return Completion.run(lambda: self._look_once(looker, looking), name="statsig-fastly-sync")
-        except RuntimeError:  # no more threads can be started now
-            looking.release()
-            self._watch(self._policy.seconds)
+            return Completion.run(self._look_once, name="statsig-fastly-sync")
+        except RuntimeError:
             return None
-        except BaseException:
-            looking.release()
-            raise
 
-    def _look_once(self, looker: Looker, looking: threading.Lock) -> SyncDetails:
+    def _look_once(self) -> SyncDetails | None:
+        """Looks, if nobody does, and has it noticed when it is time again."""
+        looking = self._looking
+        # Taken here, by the thread that gives it back: whoever starts it may be interrupted at any time.
+        if not looking.acquire(blocking=False):
+            return None
         details: SyncDetails | None = None
         try:
-            details = self._look(looker)
+            details = self._look()
             return details
         finally:
             looking.release()
             if self._runs and not self._inherited:
                 self._watch(self._pause_after(details))
 
-    def _look(self, looker: Looker) -> SyncDetails:
-        details = looker.look_if_due()
+    def _look(self) -> SyncDetails | None:
+        details = None if self._looker is None else self._looker.look_if_due()
         if self._id_lists is not None:
             self._id_lists.round_if_due()
         return details

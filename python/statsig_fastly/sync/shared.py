@@ -1,13 +1,14 @@
-"""One poller per host: what processes that share a directory tell each other about the store.
+"""What processes that share a directory tell each other about the store.
 
 In: what a look at the store came to. Out: whether another one is due, and which payload is the newest. It is
-a few bytes of a file that every process has mapped into its memory, so that looking there costs no system
-call; who asks the store has the file's lock. The payload itself is the file of `LastKnownGood`.
+a few bytes of a file, written and read in one system call; who asks the store has the file's lock. The
+payload itself is the file of `LastKnownGood`.
+
+The file is not mapped into memory: where it is truncated, or the disk is full, a mapped one ends the process.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
 import struct
 import threading
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from statsig_fastly.events.spool_files import lock, unlock
+from statsig_fastly.locked_files import is_still, lock, read_start, unlock, write_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,25 +25,28 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedPolling", "SharedState"]
 
-_MAGIC = b"SFP1"
-_FIELDS = struct.Struct("<4sIddd32s")
+# Processes with another format have another file.
+_ENDING = "-1.poll"
+_FIELDS = struct.Struct("<Idddd32s")
 _SIZE = _FIELDS.size + 4  # with their CRC-32
-_TRIES = 100  # a state is found half written for less than a microsecond
+_TRIES = 100  # a state is found half written for a moment at most
 
 
 @dataclass(frozen=True, slots=True)
 class SharedState:
-    """What processes know of the store.
+    """What processes know of the store. Times are in seconds since the epoch, 0 if there was none.
 
     Attributes:
         failures: How many looks in a row did not succeed.
-        asked_at: When the last look was made, in seconds since the epoch; 0 if none was.
-        due_at: When the next one is to be made, in seconds since the epoch.
-        confirmed_at: When a look succeeded last, in seconds since the epoch; 0 if none did.
-        digest: SHA-256 of the payload that is kept; empty if none is.
+        begun_at: When the last look was begun.
+        asked_at: When the last look was over.
+        due_at: When the next one is to be made.
+        confirmed_at: When a look succeeded last.
+        digest: SHA-256 of the payload that whoever looked has in use; empty if none has.
     """
 
     failures: int = 0
+    begun_at: float = 0.0
     asked_at: float = 0.0
     due_at: float = 0.0
     confirmed_at: float = 0.0
@@ -52,53 +56,63 @@ class SharedState:
         """True if the store is to be asked. A time before the last look is that of a clock put back."""
         return not self.asked_at <= now < self.due_at
 
+    def hangs(self, now: float, patience: float) -> bool:
+        """True if a look was begun more than `patience` seconds ago, and is not over."""
+        return self.begun_at > self.asked_at and now - self.begun_at > patience
+
 
 class SharedPolling:
     """The state of one source, shared by the processes of a host.
 
     Args:
         directory: Where its file is; made, for its owner only, when it is needed.
-        name: What the file is called, without its ending `.poll`.
+        name: What the file is called, without its ending.
 
     Raises:
-        OSError: From every method: the file cannot be made or mapped.
+        OSError: From every method: the file cannot be made, read or written.
     """
 
     def __init__(self, directory: Path, name: str) -> None:
-        self._path = directory / f"{name}.poll"
+        self._path = directory / f"{name}{_ENDING}"
         self._process = os.getpid()
         self._in_process = threading.Lock()  # the file's lock is the same for all threads
         self._descriptor: int | None = None
-        self._memory: mmap.mmap | None = None
 
     def state(self) -> SharedState:
-        """What is known now."""
-        memory = self._mapped()
+        """What is known now; nothing, if what is there makes no sense."""
+        descriptor = self._opened()
         for _ in range(_TRIES):
-            whole = memory[:_SIZE]
+            whole = read_start(descriptor, _SIZE)
             fields, check = whole[: _FIELDS.size], whole[_FIELDS.size :]
-            if int.from_bytes(check, "little") == zlib.crc32(fields):
-                magic, failures, asked_at, due_at, confirmed_at, digest = _FIELDS.unpack(fields)
-                if magic == _MAGIC:
-                    kept = digest if any(digest) else b""
-                    return SharedState(failures, asked_at, due_at, confirmed_at, kept)
+            if len(whole) == _SIZE and int.from_bytes(check, "little") == zlib.crc32(fields):
+                failures, begun_at, asked_at, due_at, confirmed_at, digest = _FIELDS.unpack(fields)
+                kept = digest if any(digest) else b""
+                return SharedState(failures, begun_at, asked_at, due_at, confirmed_at, kept)
+            if not whole:
                 break
         return SharedState()
 
     def write(self, state: SharedState) -> None:
-        """Replaces what is known. Only for whoever has the turn."""
-        digest = state.digest or bytes(32)
+        """Replaces what is known."""
         fields = _FIELDS.pack(
-            _MAGIC, state.failures, state.asked_at, state.due_at, state.confirmed_at, digest
+            state.failures,
+            state.begun_at,
+            state.asked_at,
+            state.due_at,
+            state.confirmed_at,
+            state.digest or bytes(32),
         )
-        self._mapped()[:_SIZE] = fields + zlib.crc32(fields).to_bytes(4, "little")
+        write_start(self._opened(), fields + zlib.crc32(fields).to_bytes(4, "little"))
 
     @contextmanager
     def turn(self) -> Iterator[bool]:
         """Takes the turn to ask the store. False if another process has it."""
-        self._mapped()
-        in_process, descriptor = self._in_process, self._descriptor
-        if descriptor is None or not in_process.acquire(blocking=False):
+        descriptor = self._opened()
+        if not is_still(descriptor, self._path):  # somebody removed it; others have a new one
+            self.close()
+            descriptor = self._opened()
+        in_process = self._in_process
+        if not in_process.acquire(blocking=False):
             yield False
             return
         try:
@@ -113,30 +127,20 @@ class SharedPolling:
             in_process.release()
 
     def close(self) -> None:
-        """Lets the file go. A later use opens it again."""
-        memory, self._memory = self._memory, None
+        """Lets the file go, in a forked child too: an open file that is inherited has the parent's lock.
+
+        A later use opens it again.
+        """
         descriptor, self._descriptor = self._descriptor, None
-        if memory is not None:
-            memory.close()
         if descriptor is not None:
             os.close(descriptor)
 
-    def _mapped(self) -> mmap.mmap:
+    def _opened(self) -> int:
         if self._process != os.getpid():
-            # Forked: an open file that is inherited has the parent's lock.
             self.close()
             self._process, self._in_process = os.getpid(), threading.Lock()
-        memory = self._memory
-        if memory is None:
+        if self._descriptor is None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-            descriptor = os.open(self._path, flags, 0o600)
-            try:
-                if os.fstat(descriptor).st_size < _SIZE:
-                    os.ftruncate(descriptor, _SIZE)  # with zeros, whoever else does so too
-                memory = mmap.mmap(descriptor, _SIZE)
-            except BaseException:
-                os.close(descriptor)
-                raise
-            self._descriptor, self._memory = descriptor, memory
-        return memory
+            self._descriptor = os.open(self._path, flags, 0o600)
+        return self._descriptor

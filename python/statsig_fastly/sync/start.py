@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from statsig_fastly.sync.account import Account
     from statsig_fastly.sync.in_use import PayloadInUse
     from statsig_fastly.sync.last_known_good import LastKnownGood
-    from statsig_fastly.sync.look import Looker
+    from statsig_fastly.sync.look import Looks
     from statsig_fastly.sync.stats import SyncDetails
 
 __all__ = ["Start"]
@@ -44,7 +44,7 @@ class Start:
         in_use: PayloadInUse,
         timeout: float,
         *,
-        looker: Looker | None,
+        looker: Looks | None,
         name: str,
         account: Account,
         kept: LastKnownGood | None,
@@ -90,7 +90,7 @@ class Start:
             failures.append(FailureDetails(nothing))
         return looked, tuple(failures)
 
-    def _from_adapter(self, looker: Looker) -> tuple[SyncDetails | None, FailureDetails | None]:
+    def _from_adapter(self, looker: Looks) -> tuple[SyncDetails | None, FailureDetails | None]:
         look = Completion.run(
             lambda: looker.look_if_due(report=False, patience=self._timeout), name="statsig-fastly-sync"
         )

@@ -136,11 +136,12 @@ class FlushAfter:
     async def ended_without_blocking(self) -> None:
         """The same as `ended`, for an event loop."""
         try:
+            end = time.monotonic() + self._limit
             look = self._statsig.request_ended()
             if self._always or self._statsig.flush_due:
                 await self._statsig.flush(self._limit)
             if look is not None and self._always:
-                await _at_most(look, self._limit)
+                await _at_most(look, max(0.0, end - time.monotonic()))
         except Exception:  # the work is done, and its outcome stands  # noqa: BLE001
             _log.warning("flushing events failed", exc_info=True)
 
@@ -152,7 +153,7 @@ class FlushAfter:
             _log.warning("looking for updates failed", exc_info=True)
 
 
-async def _at_most(look: Completion[SyncDetails], seconds: float) -> None:
+async def _at_most(look: Completion[SyncDetails | None], seconds: float) -> None:
     import asyncio
 
     async def over() -> None:

@@ -83,7 +83,7 @@ class _Body:
     def __init__(self, body: Iterable[bytes], after: FlushAfter) -> None:
         self._body = body
         self._after = after
-        self._failed = False
+        self._failed = self._closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -101,10 +101,12 @@ class _Body:
             self._failed = True
             raise
         finally:
-            if self._failed:
-                self._after.broke_off()
-            else:
-                self._after.ended()
+            if not self._closed:  # a second time is no request's
+                self._closed = True
+                if self._failed:
+                    self._after.broke_off()
+                else:
+                    self._after.ended()
 
 
 class _SizedBody(_Body):

@@ -129,7 +129,7 @@ impl PyEvaluator {
         self.watch.listen(listener);
     }
 
-    /// Has the first check tell, once, that comes in so many ms or later; None: none.
+    /// Has the first check tell that comes in so many ms or later; None: none.
     fn _look_after(&self, ms: Option<u64>) {
         self.watch.set(ms);
     }

@@ -1,6 +1,5 @@
 //! `Watch`: checks notice that it is time to look for something newer, and tell whoever does.
 
-use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use std::sync::OnceLock;
@@ -10,6 +9,9 @@ use crate::clock::steady_ms;
 
 /// No time is ever so late: nothing is noticed, and the clock is not read.
 const NEVER: u64 = u64::MAX;
+
+/// When the next check tells again, in ms, should the listener be interrupted before it has set that itself.
+const AGAIN: u64 = 1000;
 
 /// When the next check has something to tell.
 pub(crate) struct Watch {
@@ -36,7 +38,9 @@ impl Watch {
         self.due.store(due, Ordering::Relaxed);
     }
 
-    /// Called by every check. Tells if it is time to, once for each [`set`](Self::set).
+    /// Called by every check. Tells if it is time to; when it is again, the listener sets.
+    ///
+    /// What the listener raises is a signal handler's, which may run at any time, and goes on to the caller.
     #[inline]
     pub(crate) fn notice(&self, py: Python<'_>) -> PyResult<()> {
         let due = self.due.load(Ordering::Relaxed);
@@ -46,22 +50,12 @@ impl Watch {
     #[cold]
     #[inline(never)]
     fn tell(&self, py: Python<'_>, due: u64) -> PyResult<()> {
+        let again = steady_ms().saturating_add(AGAIN);
         // Whoever is the first tells.
-        if self.due.compare_exchange(due, NEVER, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        if self.due.compare_exchange(due, again, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return Ok(());
         }
-        let Some(listener) = self.listener.get() else {
-            return Ok(());
-        };
-        match listener.call0(py) {
-            // A check must not fail because of how updates are looked for.
-            Err(error) if error.is_instance_of::<PyException>(py) => {
-                error.write_unraisable(py, Some(listener.bind(py)));
-                Ok(())
-            }
-            // What ends more than the check, of a signal handler for example, is not for here.
-            outcome => outcome.map(drop),
-        }
+        self.listener.get().map_or(Ok(()), |listener| listener.call0(py).map(drop))
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -1,4 +1,4 @@
-"""Single files of the spool: written whole, read whole, and locked against other processes."""
+"""Single files: written whole, read whole, and locked against other processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["is_still", "lock", "open_existing", "read_whole", "unlock", "write_whole"]
+__all__ = [
+    "is_still",
+    "lock",
+    "open_existing",
+    "open_to_read",
+    "read_start",
+    "read_whole",
+    "unlock",
+    "write_start",
+    "write_whole",
+]
 
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 # Past the end of every file: on Windows a locked byte can be neither read nor written by others.
@@ -20,6 +30,11 @@ _LOCKED_BYTE = 1 << 40
 def open_existing(path: Path) -> int:
     """Opens a file that is no link, to read and to lock it."""
     return os.open(path, os.O_RDWR | _FLAGS)
+
+
+def open_to_read(path: Path) -> int:
+    """Opens a file that is no link, to read it."""
+    return os.open(path, os.O_RDONLY | _FLAGS)
 
 
 def write_whole(path: Path, body: bytes) -> None:
@@ -40,6 +55,30 @@ def read_whole(descriptor: int) -> bytes:
     while piece := os.read(descriptor, 1 << 20):
         body += piece
     return bytes(body)
+
+
+if sys.platform == "win32":
+    # Two calls, between which another thread may come: whoever reads checks what came.
+
+    def read_start(descriptor: int, size: int) -> bytes:
+        """The first bytes of a file."""
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return os.read(descriptor, size)
+
+    def write_start(descriptor: int, start: bytes) -> None:
+        """Replaces the first bytes of a file."""
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, start)
+
+else:
+
+    def read_start(descriptor: int, size: int) -> bytes:
+        """The first bytes of a file."""
+        return os.pread(descriptor, size, 0)
+
+    def write_start(descriptor: int, start: bytes) -> None:
+        """Replaces the first bytes of a file."""
+        os.pwrite(descriptor, start, 0)
 
 
 def is_still(descriptor: int, path: Path) -> bool:
