@@ -176,7 +176,7 @@ def test_notify_does_not_wait_for_any_lock(emulator: Emulator) -> None:
         done.set()
 
     # As it is when another thread is in the middle of something, or this one is interrupted there.
-    with delivery._turn, delivery._backlog.lock, delivery._changed:
+    with delivery._turn, delivery._backlog.lock, delivery._flushes._changed:
         delivery.notify(full=False)
         thread = threading.Thread(target=from_another_thread)
         thread.start()

@@ -57,7 +57,7 @@ class EventLog(Protocol):
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """`recorded`, `deduplicated`, `sampled_out`, `overflowed` events."""
+        """Events that are `waiting`, `recorded`, `overflowed`, `deduplicated`; see `_native.EventLog`."""
 
 
 @dataclass(slots=True, eq=False)
