@@ -76,7 +76,7 @@ class Completion(Generic[T]):
 
         if not CAN_START_THREADS:
             target()
-            return completion
+            return
         try:
             threading.Thread(target=target, name=name, daemon=True).start()
         except RuntimeError as error:

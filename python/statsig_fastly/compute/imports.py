@@ -12,6 +12,7 @@ from importlib import import_module
 __all__ = ["LEFT_OUT", "NEEDED"]
 
 NEEDED = (
+    "base64",
     "email.utils",
     "encodings.idna",
     "hashlib",
