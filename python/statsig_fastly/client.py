@@ -321,6 +321,11 @@ class Statsig(LocalOverrides):
         sync.begin(looked)
         return self._details
 
+    def _start_baked(self) -> None:
+        """Starts with the bootstrap payload alone: see `statsig_fastly.compute.baked`."""
+        self._sync.start_baked()
+        self._mark_started()
+
     def _describe(
         self, duration_ms: int, failures: tuple[FailureDetails, ...], id_lists_ready: bool | None
     ) -> InitializeDetails:

@@ -6,6 +6,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from statsig_fastly.step_thread import CAN_START_THREADS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -45,7 +47,7 @@ class Completion(Generic[T]):
 
     @classmethod
     def run(cls, work: Callable[[], T], *, name: str) -> Completion[T]:
-        """Does `work` in a daemon thread called `name`; in this one where the interpreter starts no more."""
+        """Does `work` in a daemon thread called `name`; in this one where the interpreter starts none."""
         completion = cls()
         completion.begin(work, name=name)
         return completion
@@ -72,6 +74,9 @@ class Completion(Generic[T]):
             else:
                 self._finish(value, None)
 
+        if not CAN_START_THREADS:
+            target()
+            return
         try:
             threading.Thread(target=target, name=name, daemon=True).start()
         except RuntimeError as error:

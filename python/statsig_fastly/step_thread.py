@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["StepThread"]
+__all__ = ["CAN_START_THREADS", "StepThread"]
 
 _log = logging.getLogger("statsig_fastly")
+
+CAN_START_THREADS = sys.platform != "wasi"
+"""False inside a Fastly Compute component."""
 
 _AFTER_A_FAULT_S = 60.0
 
@@ -53,6 +57,8 @@ class StepThread:
 
     def signal(self) -> bool:
         """Has the step called now. False if there is no thread and none can be started."""
+        if not CAN_START_THREADS:
+            return False
         self._wake_up()
         latest = self._latest
         if self._running.locked() or (latest is not None and latest.is_alive()):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from statsig_fastly import lifecycle
 from statsig_fastly.backoff import Backoff
+from statsig_fastly.clocks import steady
 from statsig_fastly.events.backlog import Backlog
 from statsig_fastly.events.flushes import Flushes
 from statsig_fastly.events.reports import Reports
@@ -50,7 +51,7 @@ class EventDelivery:
         settings: DeliverySettings,
         transport: Transport,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         wall: Callable[[], float] = time.time,
         random: Callable[[], float] | None = None,
     ) -> None:
