@@ -10,6 +10,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Ca
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test conformance conformance-coverage fuzz lint format bench bench-instructions wheel clean rust-toolchain
+.PHONY: compute compute-test compute-bench compute-viceroy
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -19,7 +20,7 @@ demo: $(STAMP)/native ## Publish a sample project to a local store, read it back
 
 test: rust-toolchain $(STAMP)/native $(STAMP)/test ## Run every test: the engine's, then the package's
 	cargo test --locked --quiet -p statsig-engine
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 # How many checks at least, and the first of the random payloads.
 N    ?= 1000000
@@ -74,10 +75,67 @@ wheel: rust-toolchain $(STAMP)/build ## Build the sdist and, from it alone, the 
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist dist/*.tar.gz
 	@ls -l dist
 
+# Fastly Compute has an environment of its own: Python 3.12 or newer builds components.
+COMPUTE   := .venv-compute
+SERVICES  := target/compute/services
+GATE      := $(SERVICES)/gate.wasm
+SERVICE    = cd $(1) && VIRTUAL_ENV="$(CURDIR)/$(COMPUTE)" "$(CURDIR)/$(COMPUTE)/bin/fastly-compute-py" build --output "$(CURDIR)/$@"
+PY_SOURCES = $(shell find python/statsig_fastly -name '*.py')
+
+compute: $(GATE) ## Build the engine for Fastly Compute, its wheel, and a component of the example
+	@ls -l dist/statsig_fastly_compute-*.whl $(GATE)
+
+compute-test: $(GATE) $(SERVICES)/probe.wasm $(STAMP)/native ## Run components in wasmtime
+	$(COMPUTE)/bin/python -m pytest tests/compute $(PYTEST_ARGS)
+
+compute-bench: $(GATE) $(SERVICES)/bench.wasm $(SERVICES)/plain.wasm $(STAMP)/native ## Measure a component in wasmtime
+	PYTHONPATH=tests $(COMPUTE)/bin/python benches/compute/measure.py
+
+compute-viceroy: $(GATE) $(STAMP)/native ## Run the example component in Viceroy, Fastly's local server
+	@command -v viceroy >/dev/null || { echo 'Viceroy is missing: cargo install --locked viceroy' >&2; exit 1; }
+	$(COMPUTE)/bin/python -m pytest tests/compute/test_viceroy.py $(PYTEST_ARGS)
+
+$(COMPUTE)/.stamp: pyproject.toml
+	@for python in $(COMPUTE_PYTHON) python3.14 python3.13 python3.12 "$$HOME"/.pyenv/versions/3.1[2-9].*/bin/python3; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then \
+			exec "$$python" -m venv --clear $(COMPUTE); fi; done; \
+		echo 'Python 3.12 or newer is needed to build components: make compute COMPUTE_PYTHON=python3.x' >&2; exit 1
+	$(COMPUTE)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(COMPUTE)/bin/pip install --quiet --group compute
+	@echo '$(CURDIR)/python' > "$$($(COMPUTE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/statsig_fastly.pth"
+	@touch $@
+
+$(COMPUTE)/.engine: $(RUST_SOURCES) $(wildcard rust/compute/*.* rust/compute/*/*.py) $(COMPUTE)/.stamp | rust-toolchain
+	@echo 'Building the engine for WebAssembly, and a standard library to go with it: some minutes the first time.'
+	$(COMPUTE)/bin/python rust/compute/build.py
+	$(COMPUTE)/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./rust/compute
+	$(COMPUTE)/bin/pip install --quiet --no-deps --force-reinstall dist/statsig_fastly_compute-*.whl
+	@touch $@
+
+$(GATE): examples/compute/main.py examples/compute/pyproject.toml $(PY_SOURCES) $(COMPUTE)/.engine
+	@mkdir -p $(@D)
+	$(call SERVICE,examples/compute)
+
+$(SERVICES)/probe.wasm: tests/compute/probe/main.py $(PY_SOURCES) $(COMPUTE)/.engine
+	@mkdir -p $(@D)
+	$(call SERVICE,$(<D))
+
+$(SERVICES)/bench.wasm: benches/compute/bench/main.py $(PY_SOURCES) $(COMPUTE)/.engine
+	@mkdir -p $(@D)
+	$(call SERVICE,$(<D))
+
+# On its own: the engine of an environment gets into every component that is built with it.
+PLAIN := target/compute/plain
+
+$(SERVICES)/plain.wasm: benches/compute/plain/main.py $(COMPUTE)/.stamp
+	@rm -rf $(PLAIN) && mkdir -p $(@D) $(PLAIN)/lib/python3/site-packages
+	@cp -R "$$($(COMPUTE)/bin/python -c 'import fastly_compute; print(*fastly_compute.__path__)')" $(PLAIN)/lib/python3/site-packages
+	cd $(<D) && "$(CURDIR)/$(COMPUTE)/bin/fastly-compute-py" build --virtualenv "$(CURDIR)/$(PLAIN)" --output "$(CURDIR)/$@"
+
 clean: ## Remove everything that was made
-	rm -rf $(VENV) target rust/fuzz/target dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) $(COMPUTE) target rust/fuzz/target dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
 	find python tests benches -name __pycache__ -prune -exec rm -rf {} +
-	rm -f python/statsig_fastly/*.so
+	rm -f python/statsig_fastly/*.so rust/compute/statsig_fastly_compute/*.so
 
 $(STAMP)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.x")'

@@ -97,8 +97,13 @@ def drive(delivery: EventDelivery, clock: StandingClock) -> None:
     raise AssertionError("it never ends")
 
 
+def adds_up(stats: EventStats) -> bool:
+    """True if they account for every event."""
+    return stats.recorded == stats.sent + stats.taken_by_others + stats.pending + stats.dropped
+
+
 def balanced(delivery: EventDelivery) -> EventStats:
     """The statistics, after checking that they account for every event."""
     stats = delivery.stats()
-    assert stats.recorded == stats.sent + stats.taken_by_others + stats.pending + stats.dropped, stats
+    assert adds_up(stats), stats
     return stats

@@ -198,7 +198,7 @@ HASHED_MAPS: Final[tuple[object, ...]] = (
 )
 
 
-@pytest.mark.parametrize("app_id", APP_IDS, ids=repr)
+@pytest.mark.parametrize("app_id", APP_IDS, ids=lambda app_id: repr(app_id).partition(" at ")[0])
 def test_app_filter(app_id: object) -> None:
     differences = Differences()
     for keys, hashed in itertools.product(KEY_MAPS, HASHED_MAPS):

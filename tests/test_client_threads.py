@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from held_collector import quiet_client
 from scripted_adapter import PATIENCE, ScriptedAdapter
-from small_project import TIME, payload
+from small_project import TIME, payload, started
 from statsig_fastly import MemoryAdapter, Statsig, StatsigOptions
 
 if TYPE_CHECKING:
@@ -83,11 +84,14 @@ def test_every_answer_comes_from_one_ruleset() -> None:
     assert statsig.get_dynamic_config("u-1", "number")["a"] == 200
 
 
-def test_reloading_keeps_nothing_of_the_old_rulesets() -> None:
-    adapter = MemoryAdapter(payload())
-    # Events that wait keep the ruleset they were made with.
-    statsig = Statsig("secret-key", StatsigOptions(data_adapter=adapter, disable_all_logging=True))
-    assert statsig.initialize().wait(PATIENCE)
+@pytest.mark.parametrize("waits", [False, True])
+def test_reloading_keeps_nothing_of_the_old_rulesets(waits: bool) -> None:
+    """Not even while events wait that were made with them."""
+    statsig = (
+        quiet_client("http://127.0.0.1:9/v1/log_event")
+        if waits
+        else started(data_adapter=MemoryAdapter(payload()), disable_all_logging=True)
+    )
 
     def reload(first: int, count: int) -> None:
         for n in range(first, first + count):
@@ -105,6 +109,9 @@ def test_reloading_keeps_nothing_of_the_old_rulesets() -> None:
     gc.collect()
     # A reload that kept its dicts would keep some fifty blocks each.
     assert sys.getallocatedblocks() - before < 1000
+    events = statsig.stats().events
+    assert (events is not None and events.pending >= 1000) == waits
+    statsig.shutdown(0).wait(PATIENCE)
 
 
 def test_syncing_keeps_nothing_behind() -> None:

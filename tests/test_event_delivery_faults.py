@@ -16,6 +16,8 @@ from statsig_fastly.events import FlushResult
 from statsig_fastly.events import requests as event_requests
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from api_client import StandingClock
     from loopback import Peer
     from statsig_fastly.emulator import Emulator
@@ -50,12 +52,14 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("spooled", [False, True])
 @pytest.mark.parametrize("fault", LOST)
 def test_every_event_arrives_once_and_the_oldest_first(
-    emulator: Emulator, clock: StandingClock, fault: str
+    emulator: Emulator, clock: StandingClock, tmp_path: Path, fault: str, spooled: bool
 ) -> None:
     log = NamedEvents()
-    delivery = delivery_to(emulator.url, log, clock=clock, wall=lambda: NOW)
+    spool_dir = tmp_path if spooled else None
+    delivery = delivery_to(emulator.url, log, clock=clock, wall=lambda: NOW, spool_dir=spool_dir)
     emulator.fault(LOST[fault])
     log.record(*names(0, 35))
     drive(delivery, clock)

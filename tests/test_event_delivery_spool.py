@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from named_events import PATH, NamedEvents, arrived, balanced, delivery_to, drive, names
 from statsig_fastly.emulator import Fault
-from statsig_fastly.events import FlushResult, backlog
+from statsig_fastly.events import FlushResult, backlog, spool
 from statsig_fastly.events.batches import encoded
 
 if TYPE_CHECKING:
@@ -186,6 +187,32 @@ def test_a_new_client_sends_what_it_finds(emulator: Emulator, tmp_path: Path) ->
     delivery.flush(10)
     assert balanced(delivery).taken_by_others == 5
     delivery.shutdown(10)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_file_that_cannot_be_opened_now_is_sent_later(
+    emulator: Emulator, clock: StandingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    log = NamedEvents()
+    delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path)
+    emulator.fault(Fault(status=500))
+    log.record(*names(0, 10))
+    delivery.step()
+    assert len(spooled(tmp_path)) == 1
+    if not own:
+        delivery = delivery_to(emulator.url, NamedEvents(), clock=clock, spool_dir=tmp_path)
+    clock.now += 60
+
+    def too_many_files(_: Path) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "open_existing", too_many_files)
+        assert delivery.step() == pytest.approx(60)
+    drive(delivery, clock)
+    assert arrived(emulator) == names(0, 10)
+    stats = balanced(delivery)
+    assert (stats.sent, stats.sent_for_others) == ((10, 0) if own else (0, 10))
 
 
 def test_two_processes_never_send_one_batch_twice(emulator: Emulator, tmp_path: Path) -> None:

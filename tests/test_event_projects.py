@@ -22,20 +22,47 @@ SEEDS: Final = 60
 BATCH: Final = 20
 
 
-@pytest.mark.parametrize("environment", [None, "staging"])
-def test_the_sample_project(environment: str | None) -> None:
-    project = sample_project()
+KINDS: Final = {
+    "statsig::gate_exposure",
+    "statsig::config_exposure",
+    "statsig::layer_exposure",
+    "statsig::non_exposed_checks",
+    "statsig::identify",
+    "purchase",
+}
+
+
+@pytest.mark.parametrize(
+    ("environment", "mode"), [(None, None), ("staging", None), (None, "on"), (None, "shadow")]
+)
+def test_the_sample_project(environment: str | None, mode: str | None) -> None:
+    project = sample_project() if mode is None else with_rates(Dice(7), sample_project(), mode)
     configs = project["dynamic_configs"]
+    experiments = [name for name, config in configs.items() if config["entity"] == "experiment"]
+    by_hand = {
+        "manually_log_gate_exposure": list(project["feature_gates"])[:9],
+        "manually_log_dynamic_config_exposure": sorted({*configs}.difference(experiments))[:9],
+        "manually_log_experiment_exposure": experiments[:9],
+    }
 
     def ask(fields: dict[str, Any]) -> Program:
         def program(sdk: Any, client: Any) -> None:  # noqa: ANN401 - either package
             user = user_of(sdk, fields)
+            client.identify(user)
+            client.log_event(user, "purchase", 19.5, {"currency": "EUR"})
+            # Of somebody else: whether a check repeats it, is told by different keys.
+            other = user_of(sdk, {**fields, "userID": f"not {fields.get('userID')}"})
+            for method, names in by_hand.items():
+                for name in names:
+                    getattr(client, method)(other, name)
             for name in project["feature_gates"]:
                 client.check_gate(user, name)
+                client.check_gate(user, name, sdk.FeatureGateEvaluationOptions(disable_exposure_logging=True))
             for name, config in configs.items():
                 is_experiment = config["entity"] == "experiment"
                 (client.get_experiment if is_experiment else client.get_dynamic_config)(user, name)
             for name in project["layer_configs"]:
+                client.manually_log_layer_parameter_exposure(other, name, "a")
                 layer = client.get_layer(user, name)
                 for parameter in sorted(layer.get_value()):
                     layer.get(parameter)
@@ -43,9 +70,14 @@ def test_the_sample_project(environment: str | None) -> None:
         return program
 
     with Both(project, environment=environment) as both:
-        events = [event for fields in sample_users(100) for event in both.same(ask(fields))]
-    assert len({event["eventName"] for event in events}) == 3
-    assert len(events) > 10_000
+        events = [event for fields in sample_users(30) for event in both.same(ask(fields))]
+        stats = both.ours.stats().events
+    assert {event["eventName"] for event in events} == KINDS
+    assert len(events) > (3000 if mode != "on" else 500)
+    told = {(event["statsigMetadata"] or {}).get("shadowLogged") for event in events}
+    assert told == {None, *({None: (), "on": ("logged",), "shadow": ("logged", "dropped")}[mode])}
+    assert stats is not None
+    assert (stats.sampled_out > 500) == (mode == "on")
 
 
 @pytest.mark.parametrize("samples", [False, True])
@@ -83,9 +115,14 @@ def _sampling(dice: Dice, case: Case) -> Case:
     """The case with rates that keep everything or, but for one in a million million, nothing."""
     if not isinstance(case.payload, dict):
         return case
-    payload = copy.deepcopy(case.payload)
+    return replace(case, payload=with_rates(dice, case.payload, "shadow"))
+
+
+def with_rates(dice: Dice, payload: dict[str, Any], mode: str) -> dict[str, Any]:
+    """The payload with a mode, and rates of its rules."""
+    payload = copy.deepcopy(payload)
     payload["sdk_configs"] = {
-        "sampling_mode": "shadow",
+        "sampling_mode": mode,
         "special_case_sampling_rate": dice.pick((None, *RATES)),
     }
     for table in ("feature_gates", "dynamic_configs", "layer_configs", "override_rules"):
@@ -103,7 +140,7 @@ def _sampling(dice: Dice, case: Case) -> Case:
                 # The first exposure of no rule and that of a rule without id are two in the official core.
                 if rule.get("id") == "":
                     rule["id"] = "none"
-    return replace(case, payload=payload)
+    return payload
 
 
 def calls_of(case: Case) -> dict[str, Program]:

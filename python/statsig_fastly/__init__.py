@@ -10,7 +10,11 @@ Example:
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+
+if sys.platform == "wasi":
+    from statsig_fastly.compute import engine as _engine  # noqa: F401 - puts `_native` in place
 
 from statsig_fastly._native import (
     DynamicConfig,
@@ -41,6 +45,7 @@ from statsig_fastly.sync import SyncDetails, SyncPolicy, SyncStats
 
 if TYPE_CHECKING:
     from statsig_fastly.adapters.chain import ChainAdapter
+    from statsig_fastly.adapters.compute import ComputeConfigAdapter, ComputeKVAdapter
     from statsig_fastly.adapters.data_store import DataStoreAdapter
     from statsig_fastly.adapters.fastly import FastlyDataAdapter
     from statsig_fastly.adapters.fastly_id_lists import FastlyIdListAdapter
@@ -58,6 +63,8 @@ __all__ = [
     "ChainAdapter",
     "CheckTrace",
     "Completion",
+    "ComputeConfigAdapter",
+    "ComputeKVAdapter",
     "ConditionTrace",
     "DataStoreAdapter",
     "DynamicConfig",
@@ -111,6 +118,8 @@ __all__ = [
 _LATER = {
     "ChainAdapter": "statsig_fastly.adapters.chain",
     "CheckTrace": "statsig_fastly.explain",
+    "ComputeConfigAdapter": "statsig_fastly.adapters.compute",
+    "ComputeKVAdapter": "statsig_fastly.adapters.compute",
     "ConditionTrace": "statsig_fastly.explain",
     "DataStoreAdapter": "statsig_fastly.adapters.data_store",
     "EventStats": "statsig_fastly.events",
@@ -142,3 +151,7 @@ if not TYPE_CHECKING:  # or a type checker would take any name for one that exis
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+if sys.platform == "wasi":
+    from statsig_fastly.compute import imports as _imports  # noqa: F401 - later there are no files

@@ -809,7 +809,8 @@ class EventLog:
     Args:
         batch_size: How many events are sent at a time.
         capacity: How many wait at most; of more, the oldest are dropped and counted.
-        dedupe_ms: For how long an exposure is not repeated, in ms.
+        dedupe_ms: For how long an exposure is not repeated, in ms, where the payload does not say
+            (`exposure_dedupe_ttl_ms` in `sdk_configs`).
         dedupe_keys: How many exposures are remembered for that; of more, the oldest are forgotten.
 
     Raises:
@@ -821,7 +822,9 @@ class EventLog:
         """Sets who is told that events wait.
 
         It is called with False when the log stops being empty, and with True when a batch has come together,
-        in the thread that records. What it raises is reported, and goes no further.
+        in the thread that records. An `Exception` that it raises is reported, and goes no further. Anything
+        else, such as what a signal handler raises meanwhile, reaches whoever records. After either, or if it
+        returns False, the next event calls it again.
         """
 
     def take(self, limit: int) -> EventBatch | None:
@@ -837,10 +840,11 @@ class EventLog:
     def __len__(self) -> int: ...
     @property
     def counts(self) -> dict[str, int]:
-        """What became of events so far.
+        """What became of events so far, as of one moment.
 
-        `recorded` events, of which `overflowed` were dropped because too many waited; and exposures that were
-        no events, because they were `deduplicated` or `sampled_out`.
+        `recorded` events, of which `overflowed` were dropped because too many waited, and `waiting` are
+        there; exposures that were no events, because they were `deduplicated` or `sampled_out`; and
+        `uncounted_checks`, whose names were too many for the event that counts checks.
         """
 
 @final

@@ -20,6 +20,7 @@ from statsig_fastly.transport import as_transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Any
 
@@ -66,11 +67,12 @@ class Statsig(LocalOverrides):
 
     _options: StatsigOptions
     _process: int
-    _lock: threading.Lock
+    _lock: AbstractContextManager[bool]
     _start: Completion[InitializeDetails] | None
     _details: InitializeDetails | None
     _sync: ClientSync
-    _stop: Completion[FlushResult] | None
+    _closed: bool
+    _stop: Completion[FlushResult]  # there from the start: a signal handler may ask for it meanwhile
     _delivery: EventDelivery | None
 
     def __new__(cls, sdk_key: str, options: StatsigOptions | None = None) -> Self:  # noqa: D102 - see the class
@@ -106,7 +108,9 @@ class Statsig(LocalOverrides):
         statsig._options = options
         statsig._details = None
         statsig._sync = ClientSync(statsig, sdk_key, options)
-        statsig._start = statsig._stop = None
+        statsig._start = None
+        statsig._closed = False
+        statsig._stop = Completion()
         statsig._own_process()
         return statsig
 
@@ -118,11 +122,13 @@ class Statsig(LocalOverrides):
     def _own_process(self) -> None:
         """What a fork must not inherit: a lock that another thread may hold, work whose thread is gone."""
         self._process = os.getpid()
-        self._lock = threading.Lock()
+        # Of a kind that a signal handler can take again in the middle of what it interrupts.
+        self._lock = threading.RLock()
         if self._start is not None and not self._start.done():
             self._start = None
-        if self._stop is not None and not self._stop.done():
-            self._stop = None
+        if not self._stop.done():
+            self._closed = False
+            self._stop = Completion()
 
     def initialize(self) -> Completion[InitializeDetails]:
         """Loads the ruleset: the adapter's, else the last known good one, else `bootstrap`, else Statsig's.
@@ -261,8 +267,8 @@ class Statsig(LocalOverrides):
         """
         seconds = _seconds(timeout)
         with self._locked():
-            if self._stop is None:
-                self._stop = Completion.run(lambda: self._shutdown(seconds), name="statsig-fastly-shutdown")
+            self._closed = True
+            self._stop.begin(lambda: self._shutdown(seconds), name="statsig-fastly-shutdown")
             return self._stop
 
     def __enter__(self) -> Self:
@@ -290,13 +296,13 @@ class Statsig(LocalOverrides):
             f"source={sync.in_use.source!r}, config_time={self.config_time})"
         )
 
-    def _locked(self) -> threading.Lock:
+    def _locked(self) -> AbstractContextManager[bool]:
         if self._process != os.getpid():
             self._own_process()
         return self._lock
 
     def _check_open(self) -> None:
-        if self._stop is not None:
+        if self._closed:
             raise RuntimeError("this Statsig client was shut down: make a new one")
 
     def _initialize(self) -> InitializeDetails:
@@ -314,6 +320,11 @@ class Statsig(LocalOverrides):
         self._details = self._describe(duration_ms, failures, id_lists_ready)
         sync.begin(looked)
         return self._details
+
+    def _start_baked(self) -> None:
+        """Starts with the bootstrap payload alone: see `statsig_fastly.compute.baked`."""
+        self._sync.start_baked()
+        self._mark_started()
 
     def _describe(
         self, duration_ms: int, failures: tuple[FailureDetails, ...], id_lists_ready: bool | None

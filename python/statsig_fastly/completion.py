@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from statsig_fastly.step_thread import CAN_START_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 __all__ = ["Completion"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -21,13 +25,16 @@ class Completion(Generic[T]):
     happened.
     """
 
-    __slots__ = ("_callbacks", "_done", "_error", "_lock", "_value")
+    __slots__ = ("_begun", "_callbacks", "_done", "_error", "_value", "_waiting")
 
     _value: T
 
     def __init__(self) -> None:
-        self._done = threading.Event()
-        self._lock = threading.RLock()  # a signal handler may ask at any time
+        # No lock guards these: a signal handler may wait for what it interrupts, or ask for it again. Each
+        # operation on them is one step that nothing can come in between.
+        self._begun = threading.Lock()
+        self._done = False
+        self._waiting: list[threading.Lock] = []
         self._callbacks: list[Callable[[Completion[T]], object]] = []
         self._error: BaseException | None = None
 
@@ -40,17 +47,36 @@ class Completion(Generic[T]):
 
     @classmethod
     def run(cls, work: Callable[[], T], *, name: str) -> Completion[T]:
-        """Does `work` in a daemon thread called `name`; in this one where the interpreter starts no more."""
+        """Does `work` in a daemon thread called `name`; in this one where the interpreter starts none."""
         completion = cls()
+        completion.begin(work, name=name)
+        return completion
+
+    def begin(self, work: Callable[[], T], *, name: str) -> None:
+        """As `run`, for a completion that others know before. However often it is called, it is done once.
+
+        A signal handler may call it again in the middle of a call. If it raises there, the work may have
+        begun or not: the next call sees to it.
+
+        Raises:
+            RuntimeError: There can be no more threads.
+        """
+        if self._begun.locked():
+            return
 
         def target() -> None:
+            if not self._begun.acquire(blocking=False):
+                return
             try:
                 value = work()
             except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
-                completion._finish(None, error)
+                self._finish(None, error)
             else:
-                completion._finish(value, None)
+                self._finish(value, None)
 
+        if not CAN_START_THREADS:
+            target()
+            return
         try:
             threading.Thread(target=target, name=name, daemon=True).start()
         except RuntimeError as error:
@@ -58,19 +84,28 @@ class Completion(Generic[T]):
             if "interpreter shutdown" not in str(error):
                 raise
             target()
-        return completion
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits at most `timeout` seconds (None: for ever). True if the work is done."""
-        return self._done.wait(timeout)
+        if self._done:
+            return True
+        lock = threading.Lock()
+        lock.acquire()
+        self._waiting.append(lock)
+        try:
+            if not self._done:  # else whoever has finished it may not have seen the lock
+                lock.acquire(timeout=-1 if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX)))
+        finally:
+            _remove(self._waiting, lock)
+        return self._done
 
     def done(self) -> bool:
         """True if the work is done."""
-        return self._done.is_set()
+        return self._done
 
     def is_set(self) -> bool:
         """The same as `done`, under the name the official package's event has."""
-        return self._done.is_set()
+        return self._done
 
     def result(self, timeout: float | None = None) -> T:
         """The outcome, after waiting at most `timeout` seconds for it.
@@ -78,7 +113,7 @@ class Completion(Generic[T]):
         Raises:
             TimeoutError: The work is not done yet.
         """
-        if not self._done.wait(timeout):
+        if not self.wait(timeout):
             msg = f"not done after {timeout} s"
             raise TimeoutError(msg)
         if self._error is not None:
@@ -90,15 +125,13 @@ class Completion(Generic[T]):
 
         The call is made in the thread that did the work, or in this one.
         """
-        with self._lock:
-            if not self._done.is_set():
-                self._callbacks.append(callback)
-                return
-        callback(self)
+        self._callbacks.append(callback)
+        if self._done:
+            self._call_back()
 
     def __await__(self) -> Generator[object, None, T]:
         """Waits without blocking the event loop."""
-        if not self._done.is_set():
+        if not self._done:
             # Imported here: whoever awaits has asyncio loaded, whoever does not need not pay for it.
             import asyncio
 
@@ -121,25 +154,36 @@ class Completion(Generic[T]):
                 yield from future.__await__()
             finally:
                 # A wait that was cancelled must not keep its loop alive for as long as the work takes.
-                self._forget(from_thread)
+                _remove(self._callbacks, from_thread)
         return self.result()
 
     def __repr__(self) -> str:
-        if not self._done.is_set():
+        if not self._done:
             return "Completion(pending)"
         return f"Completion({self._error if self._error is not None else self._value!r})"
 
-    def _forget(self, callback: Callable[[Completion[T]], object]) -> None:
-        with self._lock:
-            if callback in self._callbacks:
-                self._callbacks.remove(callback)
-
     def _finish(self, value: T | None, error: BaseException | None) -> None:
-        with self._lock:
-            if error is None:
-                self._value = value  # type: ignore[assignment]  # None only with an error
-            self._error = error
-            self._done.set()
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
+        if error is None:
+            self._value = value  # type: ignore[assignment]  # None only with an error
+        self._error = error
+        self._done = True
+        while (lock := _pop(self._waiting)) is not None:
+            lock.release()
+        self._call_back()
+
+    def _call_back(self) -> None:
+        while (callback := _pop(self._callbacks)) is not None:
             callback(self)
+
+
+def _pop(items: list[S]) -> S | None:
+    """Takes the first item, if there is one: of several who try, one gets it."""
+    try:
+        return items.pop(0)
+    except IndexError:
+        return None
+
+
+def _remove(items: list[S], item: S) -> None:
+    with suppress(ValueError):
+        items.remove(item)

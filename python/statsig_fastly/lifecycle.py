@@ -67,7 +67,7 @@ class Delivery(Forkable, Protocol):
 _live: weakref.WeakSet[Delivery] = weakref.WeakSet()
 _background: weakref.WeakSet[Background] = weakref.WeakSet()
 _forkable: weakref.WeakSet[Forkable] = weakref.WeakSet()
-# Those that were shut down and have events again: nothing else may keep them alive until the exit.
+# Those that have events: nothing else may keep them alive until these are sent.
 _held: set[Delivery] = set()
 _hooked: list[bool] = []
 _no_fork = threading.RLock()

@@ -81,14 +81,15 @@ class StatsigOptions:
             (`manually_log_gate_exposure` and the like) and events are still sent.
         disable_network: True if nothing is to be sent to Statsig; then nothing is recorded either. Adapters
             are asked all the same.
-        log_event_url: Where events are sent, if not to Statsig.
+        log_event_url: Where events are sent, if not to Statsig. A user name and a password in it are sent as
+            HTTP's basic authentication, as by the official core.
         event_logging_flush_interval_ms: For how long events wait before they are sent, in ms, unless a batch
             comes together before.
         event_logging_max_queue_size: How many events are sent at a time, 1 to 2,000.
         event_logging_max_pending_batch_queue_size: How many batches wait at most, at least 1. Of more events
             than fit into these, the oldest are dropped and counted.
-        exposure_dedupe_max_keys: How many exposures are remembered for a minute, in which they are not
-            repeated; of more, the oldest are forgotten.
+        exposure_dedupe_max_keys: How many exposures are remembered for a minute, or for as long as the
+            payload says, in which they are not repeated; of more, the oldest are forgotten.
         service_name: What Statsig is told the application is called.
         spool_dir: A directory in which events that could not be sent are kept, to be sent later by this or
             another process. None: they are kept in memory.
@@ -127,7 +128,7 @@ class StatsigOptions:
     disable_all_logging: bool = False
     disable_exposure_logging: bool = False
     disable_network: bool = False
-    log_event_url: str | None = None
+    log_event_url: str | None = field(default=None, repr=False)  # it may hold a password
     event_logging_flush_interval_ms: int = 60_000
     event_logging_max_queue_size: int = 2000
     event_logging_max_pending_batch_queue_size: int = 100
@@ -163,10 +164,7 @@ class StatsigOptions:
             _check_number(name, getattr(self, name), least, most, unit)
         _check_storage(self.persistent_storage)
         _check("log_event_url", self.log_event_url, str, "str")
-        if self.log_event_url is not None and not self.log_event_url.startswith(("http://", "https://")):
-            raise ValueError(
-                f"argument 'log_event_url': expected an http or https URL, got {self.log_event_url[:40]!r}"
-            )
+        _check_url("log_event_url", self.log_event_url)
         _check("service_name", self.service_name, str, "str")
         _check_utf8("service_name", self.service_name)
         _check("spool_dir", self.spool_dir, (str, os.PathLike), "a path")
@@ -298,6 +296,22 @@ def _check_utf8(name: str, value: str | bytes | None) -> None:
         raise ValueError(
             f"argument '{name}': expected text that can be encoded as UTF-8, got an unpaired surrogate"
         ) from None
+
+
+def _check_url(name: str, url: str | None) -> None:
+    if url is None:
+        return
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        is_usable = url.startswith(("http://", "https://")) and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        # Before an @ there may be a password, after a question mark a token.
+        shown = "something else" if "@" in url or "?" in url else repr(url[:40])
+        raise ValueError(f"argument '{name}': expected an http or https URL, got {shown}")
 
 
 def _type(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["StepThread"]
+__all__ = ["CAN_START_THREADS", "StepThread"]
 
 _log = logging.getLogger("statsig_fastly")
+
+CAN_START_THREADS = sys.platform != "wasi"
+"""False inside a Fastly Compute component."""
 
 _AFTER_A_FAULT_S = 60.0
 
@@ -21,7 +25,8 @@ class StepThread:
     """One daemon thread at most, started when there is something to do.
 
     `signal` can be called from anywhere: from a signal handler or a `__del__` that interrupts another call
-    of it as well. It takes no lock that it could have to wait for.
+    of it as well. It takes no lock that it could have to wait for, and holds none: if a signal handler raises
+    in the middle of it, nothing is left behind that would keep the next call from starting the thread.
 
     Args:
         name: What the thread is called.
@@ -45,23 +50,25 @@ class StepThread:
         self._died = None if died is None else weakref.WeakMethod(died)
         # Binary semaphores: releasing a lock is one operation that nothing can interrupt.
         self._wake = threading.Lock()
-        self._token = threading.Lock()  # held by the thread that runs
+        self._running = threading.Lock()  # held by the thread that runs, and by nobody else
+        self._latest: threading.Thread | None = None  # what was started last, unless it is about to end
         self._stopped = False
         self._ident: int | None = None
 
     def signal(self) -> bool:
         """Has the step called now. False if there is no thread and none can be started."""
-        self._wake_up()
-        if not self._token.acquire(blocking=False):
-            return True
-        try:
-            threading.Thread(target=self._run, name=self._name, daemon=True).start()
-        except RuntimeError:  # no more threads, or the interpreter is shutting down
-            self._token.release()
+        if not CAN_START_THREADS:
             return False
-        except BaseException:
-            self._token.release()
-            raise
+        self._wake_up()
+        latest = self._latest
+        if self._running.locked() or (latest is not None and latest.is_alive()):
+            return True
+        # Whoever comes until it is alive starts another one, which ends at once.
+        thread = self._latest = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads, or the interpreter is shutting down
+            return False
         return True
 
     def stop(self) -> None:
@@ -80,43 +87,39 @@ class StepThread:
             return
 
     def _run(self) -> None:
-        self._ident = threading.get_ident()
+        while self._running.acquire(blocking=False):
+            self._ident = threading.get_ident()
+            try:
+                self._work()
+            except BaseException:
+                self._let_go()
+                died = None if self._died is None else self._died()
+                if died is not None:
+                    died()
+                raise
+            self._let_go()
+            # A signal that came before that started no thread: it is for this one.
+            if not self._wake.acquire(blocking=False):
+                return
+
+    def _let_go(self) -> None:
+        self._ident = self._latest = None
+        self._running.release()
+
+    def _work(self) -> None:
+        """Calls the step and waits, again and again, until there is nothing to call it for."""
         self._wake.acquire(blocking=False)
-        try:
-            while self._once():
-                pass
-        finally:
-            if self.is_current():
-                self._ident = None
-
-    def _once(self) -> bool:
-        """Calls the step and waits. False if the thread is to end; it has given its token back then."""
-        step = self._step()
-        if step is None:
-            self._token.release()
-            return False
-        try:
-            wait = step()
-        except Exception:  # none is known, but a thread that is gone would help nobody  # noqa: BLE001
-            _log.warning("%s failed, and goes on", self._name, exc_info=True)
-            wait = _AFTER_A_FAULT_S
-        except BaseException:
-            self._token.release()
-            died = None if self._died is None else self._died()
-            if died is not None:
-                died()
-            raise
-        if wait is None or not self._keeps:
-            del step  # whoever has nothing to do may be collected
-        if wait is None:
-            if self._stopped:
-                return self._goes_on()
-            self._wake.acquire()
-        else:
-            self._wake.acquire(timeout=min(wait, threading.TIMEOUT_MAX))
-        return True
-
-    def _goes_on(self) -> bool:
-        self._token.release()
-        # A signal that came before the token was back started no thread: it is for this one.
-        return self._wake.acquire(blocking=False) and self._token.acquire(blocking=False)
+        while (step := self._step()) is not None:
+            try:
+                wait = step()
+            except Exception:  # none is known, but a thread that is gone would help nobody  # noqa: BLE001
+                _log.warning("%s failed, and goes on", self._name, exc_info=True)
+                wait = _AFTER_A_FAULT_S
+            if wait is None or not self._keeps:
+                del step  # whoever has nothing to do may be collected
+            if wait is None:
+                if self._stopped:
+                    return
+                self._wake.acquire()
+            else:
+                self._wake.acquire(timeout=min(wait, threading.TIMEOUT_MAX))

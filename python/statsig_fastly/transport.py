@@ -395,4 +395,7 @@ def _one_line(error: BaseException, hide: str) -> str:
 
 
 def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0]
+    host = url.partition("://")[2]
+    for mark in "/?#":  # what comes after them may be a secret, and so may be what stands before an @
+        host = host.partition(mark)[0]
+    return host.rpartition("@")[2]

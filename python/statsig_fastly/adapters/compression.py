@@ -106,11 +106,11 @@ def _gzip() -> _Codec:
 
 
 def _zstd() -> _Codec:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-
-        return _Codec("zstd", _ZSTD, _ZSTD_STEP, zstd.ZstdDecompressor, zstd.ZstdError)
     try:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+
+            return _Codec("zstd", _ZSTD, _ZSTD_STEP, zstd.ZstdDecompressor, zstd.ZstdError)
         import zstandard
     except ImportError:
         raise _Unreadable(f"the value is compressed with zstd; {_INSTALL}") from None

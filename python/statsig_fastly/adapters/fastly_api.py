@@ -16,6 +16,8 @@ from statsig_fastly.errors import AdapterError
 from statsig_fastly.transport import Request, TransportError, as_transport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import urllib3
 
     from statsig_fastly.transport import Response, Transport
@@ -69,14 +71,24 @@ class FastlyApi:
         return self._address.host
 
     def ask(
-        self, method: str, path: str, asked: str, *, limit: int = LIST_BYTES, too_large: str = ""
+        self,
+        method: str,
+        path: str,
+        asked: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: int = LIST_BYTES,
+        too_large: str = "",
     ) -> Response:
         """Sends one request.
 
         Args:
-            method: `GET` or `HEAD`.
+            method: `GET`, `HEAD` or what changes something.
             path: Path and query, percent-encoded.
             asked: What is asked, in words, as in `reading key 'k' of KV store 's' at api.fastly.com`.
+            headers: Header fields besides the token's.
+            body: What is sent.
             limit: Largest body of an answer, in bytes.
             too_large: What to do about one that is larger.
 
@@ -90,7 +102,8 @@ class FastlyApi:
                 Request(
                     method=method,
                     url=self._address.base + path,
-                    headers={"Fastly-Key": self._token.reveal()},
+                    headers={**(headers or {}), "Fastly-Key": self._token.reveal()},
+                    body=body,
                     connect_timeout=connect,
                     read_timeout=read,
                     total_timeout=total,

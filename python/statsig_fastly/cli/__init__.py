@@ -17,9 +17,9 @@ _EXTRA = frozenset({"aiohttp", "rich", "typer"})
 def main() -> None:
     """Runs the command line in `sys.argv` and exits."""
     try:
-        from statsig_fastly.cli.app import build_app
+        from statsig_fastly.cli.app import build_app, run
 
-        build_app()()
+        raise SystemExit(run(build_app(), sys.argv[1:]))
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from statsig_fastly.errors import described
 from statsig_fastly.events.batches import Batch, encoded, halves
+from statsig_fastly.events.spool_accounts import SpoolCounts
 from statsig_fastly.events.stats import EventStats
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from statsig_fastly.events.batches import EventLog
     from statsig_fastly.events.requests import Verdict
-    from statsig_fastly.events.spool import Claim, Spool
+    from statsig_fastly.events.spool import Claim, Spool, Written
     from statsig_fastly.events.stats import DeliverySettings
 
 __all__ = ["Backlog", "Tally"]
@@ -121,30 +122,35 @@ class Backlog:
     @property
     def spooled(self) -> int:
         """Events of this process in the spool."""
-        return 0 if self._spool is None else self._spool.own_events
+        return self._spool_counts.own_events
+
+    @property
+    def _spool_counts(self) -> SpoolCounts:
+        return SpoolCounts() if self._spool is None else self._spool.counts
 
     def stats(self) -> EventStats:
-        """What became of all events so far."""
+        """What became of all events so far, as of one moment."""
         with self.lock:
-            counts, tally, spool = self._log.counts, self.tally, self._spool
-            spooled = self.spooled
+            counts, tally, spool = self._log.counts, self.tally, self._spool_counts
             return EventStats(
                 recorded=counts["recorded"],
                 deduplicated=counts["deduplicated"],
                 sampled_out=counts["sampled_out"],
                 sent=tally.sent,
-                pending=len(self._log) + self.held + spooled,
-                spooled=spooled,
+                pending=counts["waiting"] + self.held + spool.own_events,
+                spooled=spool.own_events,
                 dropped_overflow=counts["overflowed"] + tally.dropped_overflow,
                 dropped_refused=tally.dropped_refused,
                 dropped_too_large=tally.dropped_too_large,
                 dropped_at_exit=tally.dropped_at_exit,
-                dropped_spool_full=0 if spool is None else spool.dropped_for_space.own,
-                dropped_unreadable=0 if spool is None else spool.dropped_unreadable.own,
+                dropped_spool_full=spool.dropped_for_space.own,
+                dropped_unreadable=spool.dropped_unreadable.own,
                 sent_for_others=tally.sent_for_others,
                 dropped_for_others=tally.dropped_for_others
-                + (0 if spool is None else spool.dropped_for_space.others + spool.dropped_unreadable.others),
-                taken_by_others=0 if spool is None else spool.taken_by_others,
+                + spool.dropped_for_space.others
+                + spool.dropped_unreadable.others,
+                taken_by_others=spool.taken_by_others,
+                uncounted_checks=counts["uncounted_checks"],
                 requests=tally.requests,
                 failed_requests=tally.failed_requests,
                 last_error=tally.last_error,
@@ -227,18 +233,15 @@ class Backlog:
         return True
 
     def _split_file(self, batch: Batch, claim: Claim, parts: tuple[Batch, Batch]) -> None:
-        spool = claim.spool
-        own = spool.owns(claim.name)
-        names: list[str] = []
+        written: list[Written] = []
         try:
-            # Before the whole is removed: whoever is killed in between sends twice rather than not at all.
-            names.extend(spool.put(part, own=own) for part in parts)
+            written.extend(claim.spool.write(part) for part in parts)
+            with self.lock:
+                _publish_in_place_of(claim, written)
         except OSError:
-            for name in names:
-                spool.withdraw(name)
+            for part in written:
+                part.discard()
             self.set_back(batch, answered=True)
-        else:
-            claim.done()
 
     def set_back(self, batch: Batch, *, answered: bool) -> None:
         """Keeps a batch that failed for another try."""
@@ -259,21 +262,23 @@ class Backlog:
                 return False
             batch.moving = True
         try:
-            name = self._spool.put(batch)
+            written = self._spool.write(batch)
+            with self.lock:
+                if batch in self._held:
+                    written.publish()
+                    self._held.remove(batch)
+                    batch.left_as = written.name
+                else:  # it arrived, or was split, while it was being written
+                    written.discard()
         except OSError as error:
-            batch.moving = False
             if not self._spool_failed:
                 self._spool_failed = True
                 _log.warning("events stay in memory, the spool cannot be written: %s", error)
             return False
-        with self.lock:
+        finally:
             batch.moving = False
-            if batch in self._held:
-                self._held.remove(batch)
-                batch.left_as = name
-            else:  # it arrived, or was split, while it was being written
-                self._spool.withdraw(name)
         self._spool_failed = False
+        self._spool.make_room()  # other processes may have written meanwhile
         return True
 
     def trim(self) -> None:
@@ -303,3 +308,19 @@ class Backlog:
         with self.lock:
             while (events := self._log.take(self._settings.batch_size)) is not None:
                 self.tally.dropped_at_exit += len(events)
+
+
+def _publish_in_place_of(claim: Claim, parts: list[Written]) -> None:
+    """All of them or, where that fails, none."""
+    own = claim.spool.accounts.owns(claim.name)
+    published: list[str] = []
+    try:
+        for part in parts:
+            part.publish(own=own)
+            published.append(part.name)
+    except OSError:
+        for name in published:
+            claim.spool.withdraw(name)
+        raise
+    # After its parts are there: whoever is killed in between sends twice rather than not at all.
+    claim.done()

@@ -44,7 +44,10 @@ class EventLog(Protocol):
     """Where events wait, oldest first, in native memory."""
 
     def on_waiting(self, notify: Callable[[bool], object] | None) -> None:
-        """Has `notify(full)` called when the log stops being empty, and for every full batch."""
+        """Has `notify(full)` called when the log stops being empty, and for every full batch.
+
+        If it returns False, the next event calls it again.
+        """
 
     def take(self, limit: int) -> EventBatch | None:
         """The oldest events, at most `limit` and one of the log's own; None if none wait."""
@@ -57,7 +60,7 @@ class EventLog(Protocol):
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """`recorded`, `deduplicated`, `sampled_out`, `overflowed` events."""
+        """Events that are `waiting`, `recorded`, `overflowed`, `deduplicated`; see `_native.EventLog`."""
 
 
 @dataclass(slots=True, eq=False)

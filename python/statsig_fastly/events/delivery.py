@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from statsig_fastly import lifecycle
 from statsig_fastly.backoff import Backoff
+from statsig_fastly.clocks import steady
 from statsig_fastly.events.backlog import Backlog
+from statsig_fastly.events.flushes import Flushes
 from statsig_fastly.events.reports import Reports
 from statsig_fastly.events.requests import Collector, load
 from statsig_fastly.events.stats import DeliverySettings, EventStats, FlushResult
@@ -49,7 +51,7 @@ class EventDelivery:
         settings: DeliverySettings,
         transport: Transport,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         wall: Callable[[], float] = time.time,
         random: Callable[[], float] | None = None,
     ) -> None:
@@ -77,11 +79,10 @@ class EventDelivery:
 
     def _start_over(self) -> None:
         self._backoff = Backoff(self._clock, self._random)
-        self._thread = StepThread("statsig-fastly-events", self.step, self._release_flushes)
         self._turn = threading.Lock()  # whoever sends has it
         self._sender: int | None = None
-        self._changed = threading.Condition(threading.RLock())
-        self._asked = self._answered = 0  # flushes
+        self._flushes = Flushes()
+        self._thread = StepThread("statsig-fastly-events", self.step, self._flushes.call_off)
         self._reports = Reports()
         self._spool_waits = False
         self._overflow_seen = 0
@@ -97,7 +98,8 @@ class EventDelivery:
                 self._inherited = False
 
     def __repr__(self) -> str:
-        return f"EventDelivery({self._settings.url!r}, waiting={len(self._log)}, held={self._backlog.held})"
+        where = str(self._collector.address)
+        return f"EventDelivery({where!r}, waiting={len(self._log)}, held={self._backlog.held})"
 
     @property
     def exit_timeout(self) -> float:
@@ -119,20 +121,26 @@ class EventDelivery:
             return now >= self._backoff.until
         return self._is_due(len(self._log), now)
 
-    def notify(self, full: bool) -> None:  # noqa: ARG002 - the length of the log says so as well
-        """Told by the log, in whatever thread records, that events wait. Never waits and never raises."""
+    def notify(self, full: bool) -> bool:  # noqa: ARG002 - the length of the log says so as well
+        """Told by the log, in whatever thread records, that events wait.
+
+        It never waits, and raises nothing but what a signal handler raises meanwhile.
+
+        Returns:
+            False if it has to be told again, for example because there was no stack left for it.
+        """
         try:
             if self._inherited:
                 self._own_process()
+            lifecycle.hold(self)
             if self._backlog.waiting_since is None:
                 self._backlog.waiting_since = self._clock()
             lifecycle.watch_child()
-            if self._closed:
-                lifecycle.hold(self)
-            else:
+            if not self._closed:
                 self._thread.signal()
-        except Exception:  # noqa: BLE001, S110 - a check must not fail for this; a flush or the exit will do
-            pass
+        except Exception:  # noqa: BLE001 - a check must not fail for this; a flush or the exit will do
+            return False
+        return True
 
     def resume(self) -> None:
         """Starts the thread if the spool holds batches, of earlier processes for example."""
@@ -151,8 +159,7 @@ class EventDelivery:
         before = self._so_far()
         if self.waiting or (self._spool is not None and not self._spool.is_empty()):
             self._deliver(timeout)
-        if self._closed and not self.waiting:
-            lifecycle.let_go(self)
+        self._let_go()
         return self._result(before)
 
     def shutdown(self, timeout: float) -> FlushResult:
@@ -182,7 +189,7 @@ class EventDelivery:
                 self._backlog.give_up(self._metadata("shutdown"))
                 self._reports.not_in_time(self._backlog.tally.dropped_at_exit - lost)
             self._thread.stop()
-            lifecycle.let_go(self)
+            self._let_go()
             self._reports.lost(self._overflowed(), self._clock(), at_once=True)
         return self._result(before)
 
@@ -206,9 +213,18 @@ class EventDelivery:
         with self._turn:
             self._sender = threading.get_ident()
             try:
-                return self._step()
+                due = self._step()
             finally:
                 self._sender = None
+        if due is None:
+            self._let_go()
+        return due
+
+    def _let_go(self) -> None:
+        """Has nothing keep this alive but its users, unless something waits."""
+        lifecycle.let_go(self)
+        if self.waiting:  # maybe since a moment ago: then whoever recorded it may have held this too early
+            lifecycle.hold(self)
 
     # Asking the thread
 
@@ -217,19 +233,12 @@ class EventDelivery:
         lifecycle.watch_child()
         if threading.get_ident() == self._sender or self._thread.is_current():
             return  # called back while sending: waiting for it would take for ever
-        with self._changed:
-            self._asked += 1
-            goal = self._asked
+        asked = self._flushes.ask()
         end = None if timeout is None else time.monotonic() + timeout
-        if not self._thread.signal():
+        if self._thread.signal():
+            self._flushes.wait_for(asked, end)
+        else:
             self._deliver_here(end)
-            return
-        with self._changed:
-            while self._answered < goal:
-                left = None if end is None else end - time.monotonic()
-                if left is not None and left <= 0:
-                    return
-                self._changed.wait(left if left is None else min(left, threading.TIMEOUT_MAX))
 
     def _deliver_here(self, end: float | None) -> None:
         left = -1.0 if end is None else max(0.0, min(end - time.monotonic(), threading.TIMEOUT_MAX))
@@ -243,32 +252,22 @@ class EventDelivery:
             self._turn.release()
 
     def _answer_flushes(self, end: float | None) -> None:
-        asked = self._asked
-        try:
+        with self._flushes.answering():
             self._round(everything=True, end=end)
-        finally:
-            with self._changed:
-                self._answered = max(self._answered, asked)
-                self._changed.notify_all()
 
     def _call_off(self, timeout: float) -> None:
         """Ends what flushes have asked for, and waits for the request that is under way."""
-        self._release_flushes()
+        self._flushes.call_off()
         if threading.get_ident() != self._sender and self._turn.acquire(timeout=timeout):
             self._turn.release()
-
-    def _release_flushes(self) -> None:
-        with self._changed:
-            self._answered = self._asked
-            self._changed.notify_all()
 
     # Sending; whoever does has the turn
 
     def _step(self) -> float | None:
-        if self._answered < self._asked:
+        if self._flushes.are_open:
             self._answer_flushes(None)
         if self._closed:
-            return 0.0 if self._answered < self._asked else None
+            return 0.0 if self._flushes.are_open else None
         if self._clock() >= self._backoff.until:
             self._round(everything=False)
         if self._clock() < self._backoff.until:
@@ -307,7 +306,7 @@ class EventDelivery:
         if not everything:
             return not self._closed and self._clock() >= self._backoff.until
         # Whoever shuts down answers for the flush when the time is over.
-        return self._answered < self._asked and self._clock() >= self._backoff.asked_until
+        return self._flushes.are_open and self._clock() >= self._backoff.asked_until
 
     def _fresh(self, everything: bool) -> Iterator[Batch]:
         size, left = self._settings.batch_size, len(self._log)
@@ -356,8 +355,9 @@ class EventDelivery:
         due: list[float] = []
         if self._backlog.held or self._spool_waits:
             due.append(blocked)
-        elif self._backlog.spooled:
-            due.append(now + self._interval)  # another process has claimed them: did it succeed?
+        elif self._backlog.spooled or (self._spool is not None and self._spool.is_hindered):
+            # Another process has claimed them: did it succeed? Or they could not be opened.
+            due.append(now + self._interval)
         if waiting:
             since = self._backlog.waiting_since
             if since is None:
@@ -366,7 +366,7 @@ class EventDelivery:
             due.append(max(at, blocked) if self._spool is None else at)
         if waiting >= self._settings.batch_size:
             due.append(blocked if self._backlog.is_full else now)
-        if self._answered < self._asked:
+        if self._flushes.are_open:
             due.append(now)
         report = self._reports.lost_due(self._overflowed())
         if report is not None:

@@ -6,7 +6,7 @@ In: a `Batch`. Out: a `Verdict`. Nothing is kept and nothing is tried twice here
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from statsig_fastly.errors import described
@@ -57,11 +57,47 @@ class Verdict:
     retry_after: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL that can be shown, and what cannot.
+
+    Attributes:
+        url: Without user name and password.
+        host: Host and port.
+        authorization: The header field that says user name and password instead, or None.
+    """
+
+    url: str = field(repr=False)  # its query may be a secret
+    host: str
+    authorization: str | None = field(repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> Address:
+        """Takes a URL apart. Names and passwords in it are percent-encoded."""
+        scheme, _, rest = url.partition("://")
+        end = min((rest.index(mark) for mark in "/?#" if mark in rest), default=len(rest))
+        user, at, host = rest[:end].rpartition("@")
+        if not at:
+            return cls(url, host, None)
+        from base64 import b64encode
+        from urllib.parse import unquote_to_bytes
+
+        authorization = f"Basic {b64encode(unquote_to_bytes(user)).decode()}"
+        return cls(f"{scheme}://{host}{rest[end:]}", host, authorization)
+
+    def __str__(self) -> str:
+        return self.url.partition("?")[0]
+
+
 class Collector:
-    """Where batches are sent to."""
+    """Where batches are sent to.
+
+    Attributes:
+        address: Its URL.
+    """
 
     def __init__(self, url: str, sdk_key: str, transport: Transport, wall: Callable[[], float]) -> None:
-        self._url = url
+        self.address = Address.of(url)
         self._sdk_key = sdk_key
         self._transport = transport
         self._wall = wall
@@ -77,7 +113,7 @@ class Collector:
         total = _REQUEST_TIMEOUT_S if time_left is None else max(0.001, min(_REQUEST_TIMEOUT_S, time_left))
         request = Request(
             method="POST",
-            url=self._url,
+            url=self.address.url,
             headers=self._headers(batch, metadata),
             body=batch.body,
             connect_timeout=min(_CONNECT_TIMEOUT_S, total),
@@ -107,12 +143,13 @@ class Collector:
                 headers[header] = str(metadata[name])
         if is_gzip(batch.body):
             headers["content-encoding"] = "gzip"
+        if self.address.authorization is not None:
+            headers["authorization"] = self.address.authorization
         return headers
 
     def _judge(self, response: Response) -> Verdict:
         status = response.status
-        host = self._url.partition("://")[2].partition("/")[0]
-        answered = f"{host} answered {status}"
+        answered = f"{self.address.host} answered {status}"
         if status in range(200, 300):
             trouble = _trouble_with(response.body)
             return Verdict("retry", f"{answered} {trouble}", status) if trouble else Verdict("accepted")
@@ -123,6 +160,8 @@ class Collector:
         return Verdict("refused", answered, status)
 
     def _safe(self, text: str) -> str:
+        if self.address.authorization is not None:
+            text = text.replace(self.address.authorization, "<authorization>")
         return text.replace(self._sdk_key, "<sdk key>")
 
 

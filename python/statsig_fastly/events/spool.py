@@ -18,19 +18,25 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from statsig_fastly.events.batches import Batch, demoted, is_whole
+from statsig_fastly.events.spool_accounts import Accounts
 from statsig_fastly.locked_files import is_still, lock, open_existing, read_whole, unlock, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-__all__ = ["Claim", "Lost", "Spool", "key_digest"]
+    from statsig_fastly.events.spool_accounts import Fate, SpoolCounts
+
+__all__ = ["Claim", "Spool", "Written", "key_digest"]
 
 _log = logging.getLogger("statsig_fastly")
 
 _TEMPORARY_KEPT_S = 600
+
+# Whoever is told this today is told it tomorrow. Others, such as that too many files are open, pass.
+_FOR_GOOD = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.EROFS})
 
 
 def key_digest(sdk_key: str) -> str:
@@ -38,22 +44,6 @@ def key_digest(sdk_key: str) -> str:
     import hashlib
 
     return hashlib.sha256(sdk_key.encode()).hexdigest()[:8]
-
-
-class Lost(NamedTuple):
-    """Events that files held which are gone without having been sent.
-
-    Attributes:
-        own: Recorded by this process.
-        others: Recorded by other processes.
-    """
-
-    own: int
-    others: int
-
-    def plus(self, count: int, *, own: bool) -> Lost:
-        """With so many more."""
-        return Lost(self.own + count, self.others) if own else Lost(self.own, self.others + count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +73,9 @@ class Claim:
         self.batch = batch
         self.name, self.path = file.name, file.path
 
-    def done(self) -> bool:
+    def done(self, fate: Fate = "handed over") -> bool:
         """Removes the file. True if this process had recorded its events."""
-        own = self.spool.disown(self.name)
+        own = self.spool.accounts.has_gone(self.name, self.batch.count, fate)
         descriptor = self._descriptor
         if descriptor is not None:
             # Where an open file cannot be removed, whoever finds it empty knows that it was sent.
@@ -113,17 +103,64 @@ class Claim:
             os.close(descriptor)
 
 
+class Written:
+    """A batch on the disk that nobody sees yet, until `publish` or `discard`.
+
+    Attributes:
+        name: What the file will be called.
+    """
+
+    __slots__ = ("_batch", "_path", "_spool", "_temporary", "name")
+
+    def __init__(self, spool: Spool, batch: Batch, path: Path, temporary: Path) -> None:
+        self._spool = spool
+        self._batch = batch
+        self._path, self._temporary = path, temporary
+        self.name = path.name
+
+    def publish(self, *, own: bool = True) -> None:
+        """Gives the file its name, under which it can be claimed. It takes one operation.
+
+        Args:
+            own: False if another process recorded its events.
+
+        Raises:
+            OSError: That is not possible. The file is removed.
+        """
+        accounts, batch = self._spool.accounts, self._batch
+        with self._spool.lock:
+            # Before it is there: whoever claims it at once finds it on the account.
+            accounts.has_come(self.name, batch.count, (batch.retries, batch.failures), own=own)
+            try:
+                self._temporary.replace(self._path)
+            except BaseException:
+                accounts.has_gone(self.name, batch.count, "handed over")
+                self.discard()
+                raise
+
+    def discard(self) -> None:
+        """Removes it."""
+        with suppress(OSError):
+            self._temporary.unlink()
+
+
 class Spool:
     """The files of one SDK key in one directory.
 
-    `put` and `claim` touch the disk; everything else only memory.
+    `write`, `claim`, `withdraw` and `is_empty` touch the disk; everything else only memory.
 
     Args:
-        directory: Where the files are; made with the first `put`.
+        directory: Where the files are; made with the first `write`.
         digest: `key_digest` of the SDK key.
         max_bytes: How much all of its files may take. A batch that is being written may exceed it for a
             moment where several processes write at once.
         wall: Seconds since the epoch.
+
+    Attributes:
+        lock: Held for moments: while a file gets its name, above all.
+        accounts: Whose events are in the files.
+        is_hindered: True if the last `claim` or `is_empty` met something that it could not open or read now,
+            but may be able to later.
     """
 
     def __init__(
@@ -136,36 +173,26 @@ class Spool:
         self._start_over()
 
     def _start_over(self) -> None:
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         # Not from 0: processes on other machines that share the directory may have the same pid.
         self._number = int.from_bytes(os.urandom(4), "big")
-        self._own: dict[str, int] = {}
-        self._tries: dict[str, tuple[int, int]] = {}  # how often by name, and how often it was answered
-        self._useless: set[str] = set()
+        self._troubled: set[str] = set()  # what could not be opened when it was last tried
         self._claims: set[Claim] = set()
-        self.dropped_for_space = Lost(0, 0)
-        self.dropped_unreadable = Lost(0, 0)
-        self.taken_by_others = 0
+        self.accounts = Accounts()
+        self.is_hindered = False
 
     @property
-    def own_events(self) -> int:
-        """Events of this process that wait in files, as of the last look at the directory."""
-        with self._lock:
-            return sum(self._own.values())
+    def counts(self) -> SpoolCounts:
+        """What became of the events, as of the last look at the directory."""
+        return self.accounts.counts
 
     def is_empty(self) -> bool:
-        """True if there is no file of this SDK key."""
-        return not self._files()
+        """True if there is no file of this SDK key, as far as can be told."""
+        self.is_hindered = False
+        return not self._files() and not self.is_hindered
 
-    def put(self, batch: Batch, *, own: bool = True) -> str:
+    def write(self, batch: Batch) -> Written:
         """Writes a batch, after removing the oldest ones where space is short.
-
-        Args:
-            batch: What to write.
-            own: False if another process recorded its events.
-
-        Returns:
-            Name of the file.
 
         Raises:
             OSError: It cannot be written, or is larger than `max_bytes`.
@@ -173,26 +200,19 @@ class Spool:
         if len(batch.body) > self._max_bytes:
             raise OSError(errno.EFBIG, f"a batch of {len(batch.body)} bytes exceeds {self._max_bytes} bytes")
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._make_room(len(batch.body))
-        with self._lock:
+        self.make_room(len(batch.body))
+        with self.lock:
             self._number += 1
             stem = f"{batch.created_ms:013d}-{os.getpid()}-{self._number:010d}-{batch.count}"
-        name = stem + self._suffix
-        path = self._directory / name
-        temporary = self._directory / f"{name}.tmp"
+        path = self._directory / f"{stem}{self._suffix}"
+        temporary = self._directory / f"{path.name}.tmp"
+        written = Written(self, batch, path, temporary)
         try:
             write_whole(temporary, batch.body)
-            temporary.replace(path)
         except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
+            written.discard()
             raise
-        with self._lock:
-            if own:
-                self._own[name] = batch.count
-            self._tries[name] = (batch.retries, batch.failures)
-        self._make_room(0)
-        return name
+        return written
 
     def claim(self, skip: Container[object] = (), *, with_demoted: bool = True) -> Claim | None:
         """The oldest file that no process is sending, or None.
@@ -201,8 +221,9 @@ class Spool:
             skip: Names to pass over.
             with_demoted: False leaves out files that failed again and again in this process.
         """
+        self.is_hindered = False
         for file in self._files():
-            retries, failures = self._tries.get(file.name, (0, 0))
+            retries, failures = self.accounts.tries(file.name)
             if file.name in skip or (demoted(failures) and not with_demoted):
                 continue
             claim = self._claim(file, retries, failures)
@@ -212,8 +233,7 @@ class Spool:
 
     def tried(self, claim: Claim) -> None:
         """Remembers how often a claimed batch was tried, and releases it."""
-        with self._lock:
-            self._tries[claim.name] = (claim.batch.retries, claim.batch.failures)
+        self.accounts.tried(claim.name, (claim.batch.retries, claim.batch.failures))
         claim.release()
 
     def withdraw(self, name: str) -> bool:
@@ -231,28 +251,17 @@ class Spool:
         for claim in claims:
             claim.forget()
 
-    def owns(self, name: str) -> bool:
-        """True if this process recorded the events of a file and is to account for them."""
-        with self._lock:
-            return name in self._own
-
-    def disown(self, name: str) -> bool:
-        """Takes a file off this process' account. True if it was on it."""
-        with self._lock:
-            self._tries.pop(name, None)
-            return self._own.pop(name, None) is not None
-
     def let_go(self, claim: Claim) -> None:
         """Forgets a claim that was released."""
-        with self._lock:
+        with self.lock:
             self._claims.discard(claim)
 
     # The directory
 
     def _files(self) -> list[_File]:
         """The batches there are, oldest first; takes own ones that are gone off the account."""
-        with self._lock:
-            expected = {*self._own, *self._tries}
+        with self.lock:  # what is on the account has its name then
+            expected = self.accounts.names()
         found: list[_File] = []
         try:
             with os.scandir(self._directory) as entries:
@@ -263,15 +272,11 @@ class Spool:
         except FileNotFoundError:
             pass
         except OSError as error:
-            self._say_useless(self._directory, f"cannot be read: {error.strerror}")
+            self._cannot_use(self._directory, "cannot be read", error)
             return []
-        gone = expected.difference(file.name for file in found)
-        with self._lock:
-            for name in gone:
-                self.taken_by_others += self._own.pop(name, 0)
-                self._tries.pop(name, None)
-            usable = [file for file in found if file.name not in self._useless]
-        return sorted(usable, key=lambda file: file.name)
+        self._can_use(self._directory)
+        self.accounts.were_taken(expected.difference(file.name for file in found))
+        return sorted(found, key=lambda file: file.name)
 
     def _file(self, entry: os.DirEntry[str]) -> _File | None:
         name = entry.name
@@ -292,9 +297,12 @@ class Spool:
             return None
         return _File(name, Path(entry.path), count, created_ms, status.st_size) if len(fields) == 5 else None  # noqa: PLR2004
 
-    def _make_room(self, needed: int) -> None:
-        """Removes the oldest files until there is room for so many bytes more."""
-        files = self._files()
+    def make_room(self, needed: int = 0) -> None:
+        """Removes the oldest files until there is room for so many bytes more.
+
+        What cannot be opened cannot be removed either, and must not cost the others their place.
+        """
+        files = [file for file in self._files() if file.name not in self._troubled]
         over = sum(file.size for file in files) + needed - self._max_bytes
         for file in files:
             if over <= 0:
@@ -303,10 +311,8 @@ class Spool:
             if descriptor is None:
                 continue
             claim = Claim(self, file, descriptor, Batch(b"", file.count, file.created_ms))
-            own = claim.done()
+            claim.done("lost for space")
             over -= file.size
-            with self._lock:
-                self.dropped_for_space = self.dropped_for_space.plus(file.count, own=own)
 
     def _claim(self, file: _File, retries: int, failures: int) -> Claim | None:
         descriptor = self._lock_file(file)
@@ -318,19 +324,18 @@ class Spool:
             body = read_whole(descriptor)
         except OSError as error:
             claim.release()
-            self._say_useless(file.path, f"cannot be read: {error.strerror}")
+            self._cannot_use(file.path, "cannot be read", error)
             return None
+        self._can_use(file.path)
         if not body:  # sent by a process that could not remove it
-            claim.done()
+            claim.done("taken")
             return None
         if not is_whole(body):
-            own = claim.done()
-            with self._lock:
-                self.dropped_unreadable = self.dropped_unreadable.plus(file.count, own=own)
+            claim.done("unreadable")
             _log.warning("%s is damaged: removed, and %d events with it", file.path, file.count)
             return None
         batch.body, batch.claim = body, claim
-        with self._lock:
+        with self.lock:
             self._claims.add(claim)
         return claim
 
@@ -341,7 +346,7 @@ class Spool:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._say_useless(file.path, f"cannot be opened: {error.strerror}")
+            self._cannot_use(file.path, "cannot be opened", error)
             return None
         try:
             if lock(descriptor) and is_still(descriptor, file.path):
@@ -352,9 +357,13 @@ class Spool:
         os.close(descriptor)
         return None
 
-    def _say_useless(self, path: Path, why: str) -> None:
-        with self._lock:
-            known = path.name in self._useless
-            self._useless.add(path.name)
-        if not known:
-            _log.warning("%s %s", path, why)
+    def _can_use(self, path: Path) -> None:
+        self._troubled.discard(path.name)
+
+    def _cannot_use(self, path: Path, why: str, error: OSError) -> None:
+        """Says so, once until it works again."""
+        if error.errno not in _FOR_GOOD:
+            self.is_hindered = True
+        if path.name not in self._troubled:
+            self._troubled.add(path.name)
+            _log.warning("%s %s: %s", path, why, error.strerror)

@@ -30,7 +30,7 @@ class DeliverySettings:
         compress: False sends plain JSON.
     """
 
-    url: str
+    url: str = field(repr=False)  # it may hold a password
     sdk_key: str = field(repr=False)
     metadata: Mapping[str, object] | Callable[[str], Mapping[str, object]] = field(repr=False)
     flush_interval_ms: int = 60_000
@@ -61,7 +61,7 @@ class FlushResult:
 class EventStats:
     """What became of the events of this process.
 
-    When nothing is being recorded, `recorded == sent + taken_by_others + pending + dropped`.
+    They are as of one moment: `recorded == sent + taken_by_others + pending + dropped`.
 
     Attributes:
         recorded: Events that were to be sent.
@@ -79,6 +79,8 @@ class EventStats:
         sent_for_others: Events of other processes that this one found in the spool and sent.
         dropped_for_others: Events of other processes that this one found in the spool and lost.
         taken_by_others: Events of this process that another one took from the spool.
+        uncounted_checks: Checks without an exposure that are not in the event that counts them, because
+            that has 10,000 names already.
         requests: Requests to the collector.
         failed_requests: Those of them that it did not take.
         last_error: What went wrong last, or None.
@@ -100,6 +102,7 @@ class EventStats:
     sent_for_others: int = 0
     dropped_for_others: int = 0
     taken_by_others: int = 0
+    uncounted_checks: int = 0
     requests: int = 0
     failed_requests: int = 0
     last_error: str | None = None

@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from statsig_fastly.clocks import steady
 from statsig_fastly.fork_lock import ForkLock
 from statsig_fastly.sync.stats import SyncStats
 
@@ -54,7 +55,7 @@ class Account:
         stale_after: float | None = None,
         on_update: Callable[[SyncDetails], object] | None = None,
         on_stale: Callable[[SyncStats], object] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._name = name

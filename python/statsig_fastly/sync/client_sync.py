@@ -96,6 +96,13 @@ class ClientSync:
         """Has something put in use: see `Start.run`."""
         return self._start.run()
 
+    def start_baked(self) -> None:
+        """Has the bootstrap payload put in use, and begins to look as the policy says."""
+        if self._options.bootstrap is None:
+            raise ValueError("expected StatsigOptions.bootstrap to be a payload, got None")
+        self._start.from_bootstrap()
+        self.begin(None)
+
     def start_id_lists(self, timeout: float) -> bool | None:
         """Fetches the ID lists. True if all came within so many seconds, None if none are to be fetched."""
         return None if self.id_lists is None else self.id_lists.start(timeout)

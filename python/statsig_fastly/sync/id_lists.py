@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from statsig_fastly.clocks import steady
 from statsig_fastly.completion import Completion
 from statsig_fastly.fork_lock import ForkLock
 from statsig_fastly.sync.account import cause_of
@@ -61,7 +62,7 @@ class IdLists:
         sync: IdListSync,
         interval: float,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._sync = sync

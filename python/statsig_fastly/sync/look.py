@@ -209,11 +209,13 @@ class Looker:
             self._refused = _Refused(payload.version, digest, outcome, error)
 
     def _keep(self, payload: Payload, source: str) -> None:
+        if self._kept is None:
+            return
         from hashlib import sha256
 
         self._not_kept = None
         digest = sha256(payload.body).digest()
-        if self._kept is None or digest == self._kept.digest:
+        if digest == self._kept.digest:
             return
         try:
             self._kept.save(payload, digest, source)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from statsig_fastly import lifecycle
 from statsig_fastly.backoff import Chance, pause_after
+from statsig_fastly.clocks import steady
 from statsig_fastly.completion import Completion
-from statsig_fastly.step_thread import StepThread
+from statsig_fastly.step_thread import CAN_START_THREADS, StepThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,10 +78,12 @@ class Schedule:
         *,
         pause: Callable[[int, float | None], float],
         id_lists: IdLists | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         chance: Callable[[], float] | None = None,
     ) -> None:
         self._kind = "manual" if looker is None and id_lists is None else policy.kind
+        if self._kind == "background" and not CAN_START_THREADS:
+            self._kind = "on_request"
         self._policy = policy
         self._looker = looker
         self._account = account

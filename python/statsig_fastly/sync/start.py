@@ -74,7 +74,7 @@ class Start:
             failures += [failure] if failure is not None else []
         for source, place in (
             ("LastKnownGood", None if self._kept is None else self._from_kept),
-            ("Bootstrap", None if self._bootstrap is None else self._from_bootstrap),
+            ("Bootstrap", None if self._bootstrap is None else self.from_bootstrap),
             ("Network", None if self._fallback is None else self._from_network),
         ):
             if self._in_use.is_there:
@@ -124,7 +124,12 @@ class Start:
             payload.body, source="LastKnownGood", origin="last known good", version=payload.version
         )
 
-    def _from_bootstrap(self) -> None:
+    def from_bootstrap(self) -> None:
+        """Uses the bootstrap payload.
+
+        Raises:
+            PayloadError: It cannot be used.
+        """
         self._in_use.put(self._bootstrap or b"", source="Bootstrap", origin="bootstrap")
 
     def _from_network(self) -> None:

@@ -72,7 +72,7 @@ fn encode(criterion: &mut Criterion) {
         let input = Input::new(known.view(), nobody.view());
         let evaluation = evaluate(&loaded.0, kind, name, &input);
         let exposed = Exposed::new(&loaded.0, kind, name, &evaluation, known.view());
-        let keep = || (1, Some(Arc::clone(&loaded)), Some(Kept(user(number))));
+        let keep = || (1, Arc::clone(&loaded), Some(Kept(user(number))));
         drop(log.take_in(&exposed, exposed.key(), 1, keep));
     }
     let events: Vec<Event<_, _>> = log.take(1000, 1);

@@ -69,10 +69,10 @@ impl Bench {
             .constant(spec)
             .unwrap_or_else(|| decide(ruleset, spec, &Input::new(user.view(), self.nobody.view())));
         let key = decision.exposure_key(ruleset, &user.view());
-        if self.log.is_new(key, 1) {
+        if self.log.is_new(key, 1, None) {
             let evaluation = decision.evaluation(ruleset);
             let exposed = Exposed::new(ruleset, kind, name, &evaluation, user.view());
-            let keep = || (1, Some(Arc::clone(&self.loaded)), Some(Kept(Arc::clone(user))));
+            let keep = || (1, Arc::clone(&self.loaded), Some(Kept(Arc::clone(user))));
             drop(self.log.take_in(&exposed, key, 1, keep));
         }
         decision.passes()

@@ -5,6 +5,7 @@ use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
 use std::hash::BuildHasher;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::bandit::Bandit;
 use crate::bucket::Rollout;
@@ -477,7 +478,7 @@ pub struct Ruleset {
     pub(crate) format: Format,
     pub(crate) time: u64,
     pub(crate) checksum: Option<Box<str>>,
-    pub(crate) default_environment: Option<Box<str>>,
+    pub(crate) default_environment: Option<Arc<str>>,
     /// The app id as a user attribute, so that any JSON works as a value.
     pub(crate) app_id: PackedUser,
     pub(crate) client: Client,
@@ -551,6 +552,19 @@ impl Ruleset {
     #[must_use]
     pub fn default_environment(&self) -> Option<&str> {
         self.default_environment.as_deref()
+    }
+
+    /// The same for events, which outlive the ruleset.
+    #[must_use]
+    pub fn shared_default_environment(&self) -> Option<Arc<str>> {
+        self.default_environment.clone()
+    }
+
+    /// For how long an exposure is not repeated, in ms, if the project says so.
+    #[inline]
+    #[must_use]
+    pub fn exposure_window_ms(&self) -> Option<u64> {
+        self.sampling.window_ms
     }
 
     /// The app the project is for, as `target_app` conditions see it; null if the payload names none.

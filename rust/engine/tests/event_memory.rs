@@ -52,10 +52,10 @@ fn expose(
     let mut exposed = Exposed::new(&known.0.0, kind, name, evaluation, user.view());
     exposed.parameter = (kind == CheckKind::Layer).then_some("a");
     let key = exposed.key();
-    if !log.is_new(key, now) {
+    if !log.is_new(key, now, exposed.window_ms()) {
         return Waiting::nothing();
     }
-    log.take_in(&exposed, key, now, || (now, Some(Arc::clone(known)), Some(Arc::clone(user))))
+    log.take_in(&exposed, key, now, || (now, Arc::clone(known), Some(Arc::clone(user))))
 }
 
 const SPECS: [(CheckKind, &str); 4] = [
@@ -161,4 +161,30 @@ fn a_log_that_is_never_emptied_is_bounded() {
     let counts = log.counts();
     assert_eq!((counts.recorded, counts.overflowed, log.len()), (50_000, 49_000, 1000));
     assert!(is_about(held(), after_a_while), "{after_a_while} bytes became {}", held());
+}
+
+/// The collector is down for a day, and the project changes every minute.
+#[test]
+fn events_that_wait_keep_no_ruleset_but_the_one_in_use() {
+    let limits = EventLimits { batch_size: 100, capacity: 1000, window_ms: 60_000, max_keys: 1000 };
+    let mut log: Log = EventLog::new(limits);
+    let somebody = Arc::new(user(&json!({"userID": "user"})));
+    let mut rulesets = Vec::new();
+    let mut after_an_hour = 0;
+    for minute in 0..24 * 60 {
+        let known = project();
+        for asked in SPECS {
+            let evaluation = check(&known, asked, &somebody);
+            drop(expose(&mut log, &known, asked, &evaluation, &somebody, minute * 60_000));
+        }
+        drop(log.write_out(log.numbers(), |basis| Arc::ptr_eq(basis, &known)));
+        rulesets.push(Arc::downgrade(&known));
+        let alive = rulesets.iter().filter(|ruleset| ruleset.upgrade().is_some()).count();
+        assert_eq!(alive, 1, "in minute {minute}");
+        if log.len() == 1000 && after_an_hour == 0 {
+            after_an_hour = held();
+        }
+    }
+    assert_eq!(log.len(), 1000);
+    assert!(is_about(held(), after_an_hour), "{after_an_hour} bytes became {}", held());
 }

@@ -60,10 +60,10 @@ fn expose(
         exposed.parameter = Some("a");
     }
     let key = exposed.key();
-    if !log.is_new(key, now) {
+    if !log.is_new(key, now, exposed.window_ms()) {
         return Waiting::nothing();
     }
-    log.take_in(&exposed, key, now, || (TIME, Some(Arc::clone(known)), Some(Kept(Arc::clone(user)))))
+    log.take_in(&exposed, key, now, || (TIME, Arc::clone(known), Some(Kept(Arc::clone(user)))))
 }
 
 fn custom(log: &mut Log, name: &str) -> Waiting<Event<Arc<Known>, Kept>> {
@@ -72,9 +72,13 @@ fn custom(log: &mut Log, name: &str) -> Waiting<Event<Arc<Known>, Kept>> {
 }
 
 fn written(event: &Event<Arc<Known>, Kept>) -> Value {
+    written_for(event, Some("test"))
+}
+
+fn written_for(event: &Event<Arc<Known>, Kept>, tier: Option<&str>) -> Value {
     let nobody = PackedUser::default();
     let mut out = String::new();
-    write_event(&mut out, event, &Application { global: nobody.view(), tier: Some("test") });
+    write_event(&mut out, event, &Application { global: nobody.view(), tier });
     serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error} in {out}"))
 }
 
@@ -198,6 +202,125 @@ fn names_of_checks_are_bounded() {
     let text = written(&counts)["metadata"]["checks"].as_str().unwrap_or_default().to_owned();
     let checks: BTreeMap<String, u64> = serde_json::from_str(&text).unwrap_or_default();
     assert_eq!((checks.len(), checks["name 0"]), (10_000, 20_001));
+    assert_eq!(log.counts().uncounted_checks, 10_000);
+}
+
+#[test]
+fn whoever_was_not_told_is_told_with_the_next() {
+    let mut log = log();
+    assert!(custom(&mut log, "one").is_first);
+    assert!(!custom(&mut log, "two").is_first);
+    log.tell_again();
+    assert!(custom(&mut log, "three").is_first);
+    assert!(!custom(&mut log, "four").is_first);
+    log.tell_again();
+    assert!(log.count_check("g").is_first);
+    assert!(!log.count_check("g").is_first);
+}
+
+/// What is recorded against three rulesets, and read as it is to be sent.
+fn of_three_rulesets(tier: Option<&str>, write_out: impl Fn(&mut Log, &Arc<Known>)) -> Vec<Value> {
+    let mut log: Log = EventLog::new(limits(50, 100, 100));
+    for number in 0..3 {
+        let parts = json!({"time": 1000 + number, "default_environment": format!("tier {number}")});
+        let known = project(parts, json!({}));
+        for asked in [
+            (CheckKind::Gate, "g0"),
+            (CheckKind::Gate, "none"),
+            (CheckKind::Experiment, "e"),
+            (CheckKind::Layer, "l"),
+        ] {
+            let _ = expose(&mut log, &known, asked, &somebody(number), 0);
+        }
+        let members = custom_event("own", EventValue::Number(1.0), None);
+        let _ = log.push(Event::written(
+            TIME,
+            known.0.0.shared_default_environment(),
+            Some(Kept(somebody(number))),
+            members,
+        ));
+        write_out(&mut log, &known);
+    }
+    let events: Vec<_> = log.take(100, TIME).iter().map(|event| written_for(event, tier)).collect();
+    assert_eq!(events.len(), 15);
+    events
+}
+
+#[test]
+fn what_was_written_out_is_what_would_have_been_written() {
+    for tier in [None, Some("test")] {
+        let late = of_three_rulesets(tier, |_, _| {});
+        let early = of_three_rulesets(tier, |log, known| {
+            let in_use = |basis: &Arc<Known>| Arc::ptr_eq(basis, known);
+            drop(log.write_out(log.numbers(), in_use));
+            assert_eq!(log.write_out(log.numbers(), in_use).len(), 0);
+        });
+        let at_once = of_three_rulesets(tier, |log, _| drop(log.write_out(log.numbers(), |_| false)));
+        assert_eq!(late, early);
+        assert_eq!(late, at_once);
+        let expected = tier.unwrap_or("tier 2");
+        assert!(
+            late.iter().rev().take(5).all(|event| event["user"]["statsigEnvironment"]["tier"] == expected)
+        );
+    }
+}
+
+#[test]
+fn numbers_are_kept_whatever_leaves() {
+    let (mut log, known): (Log, _) = (EventLog::new(limits(5, 10, 100)), plain());
+    for number in 0..10 {
+        let _ = expose(&mut log, &known, (CheckKind::Gate, &format!("g{number}")), &somebody(1), 0);
+    }
+    assert_eq!(log.numbers(), 0..10);
+    assert_eq!(log.write_out(0..2, |_| false).len(), 2);
+    assert_eq!(log.take(4, TIME).len(), 4);
+    assert_eq!(log.numbers(), 4..10);
+    assert_eq!(log.write_out(0..4, |_| false).len(), 0); // they are gone
+    assert_eq!(log.write_out(2..6, |_| false).len(), 2);
+    for user in 2..8 {
+        let _ = expose(&mut log, &known, (CheckKind::Gate, "g0"), &somebody(user), 0);
+    }
+    assert_eq!((log.counts().overflowed, log.numbers()), (2, 6..16));
+    assert_eq!(log.write_out(0..1000, |_| false).len(), 10);
+    assert_eq!(log.write_out(0..1000, |_| false).len(), 0);
+}
+
+#[test]
+fn the_project_says_for_how_long_an_exposure_is_not_repeated() {
+    for (ttl, again) in [
+        (json!(null), 60_000),
+        (json!(true), 60_000),
+        (json!({}), 60_000),
+        (json!("x"), 60_000),
+        (json!(90_000), 90_000),
+        (json!(5000), 5000),
+        (json!("5000.9"), 5000),
+        (json!(1e4), 10_000),
+        (json!(5), 1000), // the reference looks once a second
+        (json!(0), 1000),
+        (json!(-7), 1000),
+    ] {
+        let known = project(json!({"sdk_configs": {"exposure_dedupe_ttl_ms": ttl}}), json!({}));
+        let mut log = log();
+        for now in [0, again - 1, again, 2 * again - 1] {
+            let _ = expose(&mut log, &known, (CheckKind::Gate, "g0"), &somebody(1), now);
+        }
+        assert_eq!(log.counts().recorded, 2, "{ttl}");
+    }
+}
+
+#[test]
+fn the_project_says_for_how_long_a_rule_is_known() {
+    for (ttl, again) in [(json!(null), 60_000), (json!("5000"), 5000), (json!(1), 1000)] {
+        let configs = json!({"sampling_mode": "on", "exposure_spec_sampling_ttl_ms": ttl});
+        let known = project(json!({"sdk_configs": configs}), json!({"samplingRate": 1_u64 << 60}));
+        let mut log = log();
+        for (user, now) in [0, again - 1, again, 2 * again - 1].into_iter().enumerate() {
+            let _ = expose(&mut log, &known, (CheckKind::Gate, "g0"), &somebody(user as u32), now);
+        }
+        let EventCounts { recorded, sampled_out, .. } = log.counts();
+        assert_eq!((recorded, sampled_out), (2, 2), "{ttl}");
+    }
 }
 
 #[test]
@@ -296,6 +419,7 @@ enum Operation {
     Event(u32),
     Check(u32),
     Take(usize),
+    WriteOut(u64, u64),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -305,6 +429,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (0u32..100).prop_map(Operation::Event),
         1 => (0u32..4).prop_map(Operation::Check),
         1 => (1usize..12).prop_map(Operation::Take),
+        1 => (0u64..300, 0u64..30).prop_map(|(first, count)| Operation::WriteOut(first, count)),
     ]
 }
 
@@ -396,9 +521,13 @@ proptest! {
                     model.check(number.to_string());
                 }
                 Operation::Take(limit) => prop_assert_eq!(names(&log.take(limit, TIME)), model.take(limit)),
+                // It is not to be noticed.
+                Operation::WriteOut(first, count) => drop(log.write_out(first..first + count, |_| false)),
             }
             prop_assert_eq!(first.unwrap_or(was_empty), was_empty);
             prop_assert_eq!(log.counts(), model.counts);
+            let EventCounts { recorded, overflowed, .. } = log.counts();
+            prop_assert!(log.numbers().end <= recorded && log.numbers().start >= overflowed);
             prop_assert_eq!(log.len(), model.queue.len() + usize::from(!model.checks.is_empty()));
             prop_assert!(log.len() <= limits.capacity + 1);
         }

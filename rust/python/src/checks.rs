@@ -10,7 +10,7 @@ use crate::chance::random;
 use crate::clock::now_ms;
 use crate::countries::countries;
 use crate::evaluator::PyEvaluator;
-use crate::events::PyEventLog;
+use crate::events::{PyEventLog, Recorded};
 use crate::exposures::Checked;
 use crate::loaded::Loaded;
 use crate::options::StickyOptions;
@@ -58,6 +58,24 @@ pub(crate) enum Counts {
     Check,
 }
 
+impl PyEventLog {
+    /// Exposes the experiments whose group a condition looked at, or counts them and the check.
+    #[inline]
+    fn note_groups(
+        &self,
+        py: Python<'_>,
+        checked: &Checked<'_>,
+        caller: Caller<'_, '_>,
+        exposes: bool,
+    ) -> Recorded {
+        if exposes {
+            self.expose_groups(py, checked, caller.view, || caller.keep())
+        } else {
+            self.count_check(py, checked)
+        }
+    }
+}
+
 fn reads(events: Py<PyEventLog>, checked: &Checked<'_>, caller: Caller<'_, '_>, exposes: bool) -> Reads {
     let (is_manual, is_part) = (checked.is_manual, checked.is_part);
     Reads { events, user: caller.keep(), exposes, is_manual, is_part }
@@ -73,7 +91,7 @@ impl PyEvaluator {
         (kind, name): (CheckKind, &str),
         caller: Caller<'_, '_>,
         counts: Counts,
-    ) -> (Evaluation, Option<Box<Reads>>) {
+    ) -> PyResult<(Evaluation, Option<Box<Reads>>)> {
         let live = loaded.map(|loaded| &**loaded);
         let evaluation = self.with_input_of(live, overrides, caller.view, |ruleset, input| {
             evaluate(ruleset, kind, name, input)
@@ -89,8 +107,8 @@ impl PyEvaluator {
             is_manual: counts == Counts::ManualExposure,
             is_part: false,
         };
-        let reads = self.note(caller.py(), &checked, caller, counts);
-        (evaluation, reads)
+        let reads = self.note(caller.py(), &checked, caller, counts)?;
+        Ok((evaluation, reads))
     }
 
     #[inline]
@@ -100,15 +118,19 @@ impl PyEvaluator {
         checked: &Checked<'_>,
         caller: Caller<'_, '_>,
         counts: Counts,
-    ) -> Option<Box<Reads>> {
-        let (events, exposes) = self.note_groups(py, checked, caller, counts)?;
+    ) -> Recorded<Option<Box<Reads>>> {
+        let Some(events) = &self.events else {
+            return Ok(None);
+        };
+        let exposes = self.exposes(counts);
+        events.get().note_groups(py, checked, caller, exposes)?;
         if checked.kind == CheckKind::Layer {
-            return Some(Box::new(reads(events.clone_ref(py), checked, caller, exposes)));
+            return Ok(Some(Box::new(reads(events.clone_ref(py), checked, caller, exposes))));
         }
         if exposes {
-            events.get().expose(py, checked, caller.view, || caller.keep());
+            events.get().expose(py, checked, caller.view, || caller.keep())?;
         }
-        None
+        Ok(None)
     }
 
     /// As [`Self::note`], of a result that was kept for the unit; `live` is what it would have been.
@@ -119,36 +141,26 @@ impl PyEvaluator {
         live: &Checked<'_>,
         caller: Caller<'_, '_>,
         counts: Counts,
-    ) -> Option<Box<Reads>> {
-        let (events, exposes) = self.note_groups(py, live, caller, counts)?;
+    ) -> Recorded<Option<Box<Reads>>> {
+        let Some(events) = &self.events else {
+            return Ok(None);
+        };
+        let exposes = self.exposes(counts);
+        events.get().note_groups(py, live, caller, exposes)?;
         if live.kind == CheckKind::Layer {
-            return Some(Box::new(reads(events.clone_ref(py), live, caller, exposes)));
+            return Ok(Some(Box::new(reads(events.clone_ref(py), live, caller, exposes))));
         }
         if exposes {
             let asked = (live.kind, live.name, None);
-            events.get().expose_kept(py, kept, asked, caller.view, || caller.keep());
+            events.get().expose_kept(py, kept, asked, caller.view, || caller.keep())?;
         }
-        None
+        Ok(None)
     }
 
-    /// Exposes the experiments whose group a condition looked at, or counts them and the check. None where
-    /// nothing is noted, else whether the check is to be exposed.
+    /// Whether a check is to be exposed, not only counted.
     #[inline]
-    fn note_groups(
-        &self,
-        py: Python<'_>,
-        checked: &Checked<'_>,
-        caller: Caller<'_, '_>,
-        counts: Counts,
-    ) -> Option<(&Py<PyEventLog>, bool)> {
-        let events = self.events.as_ref()?;
-        let exposes = self.exposes(counts);
-        if exposes {
-            events.get().expose_groups(py, checked, caller.view, || caller.keep());
-        } else {
-            events.get().count_check(py, checked);
-        }
-        Some((events, exposes))
+    pub(crate) fn exposes(&self, counts: Counts) -> bool {
+        counts == Counts::ManualExposure || (self.exposes && counts == Counts::Exposure)
     }
 
     pub(crate) fn with_input<T>(
@@ -187,11 +199,6 @@ impl PyEvaluator {
         self.everybody.environment.as_deref().or_else(|| ruleset.default_environment())
     }
 
-    #[inline]
-    pub(crate) fn exposes(&self, counts: Counts) -> bool {
-        counts == Counts::ManualExposure || (self.exposes && counts == Counts::Exposure)
-    }
-
     pub(crate) fn result(
         &self,
         kind: CheckKind,
@@ -221,7 +228,8 @@ impl PyEvaluator {
             return self.plain_outcome(loaded, (kind, name), decision, caller, counts);
         }
         let asked = (kind, check_name(name)?);
-        let (evaluation, reads) = self.check(snapshot.shared(), snapshot.overrides(), asked, caller, counts);
+        let (evaluation, reads) =
+            self.check(snapshot.shared(), snapshot.overrides(), asked, caller, counts)?;
         Ok(Outcome { reads, ..self.outcome(name, snapshot, evaluation) })
     }
 

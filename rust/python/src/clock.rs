@@ -30,8 +30,13 @@ fn read(clock: rustix::time::ClockId) -> u64 {
     now.tv_sec.cast_unsigned() * 1000 + now.tv_nsec.cast_unsigned() / 1_000_000
 }
 
+/// Milliseconds since the epoch. A Fastly Compute component is a picture of memory taken when it was built: the
+/// steady clock begins anew with every sandbox, and what was kept of it would lie in the future.
+#[cfg(target_os = "wasi")]
+pub(crate) use now_ms as steady_ms;
+
 /// Milliseconds of a clock that does not go back.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "wasi")))]
 pub(crate) fn steady_ms() -> u64 {
     use std::sync::LazyLock;
     use std::time::Instant;

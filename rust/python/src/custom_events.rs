@@ -16,10 +16,12 @@ impl PyEvaluator {
     pub(crate) fn log_written(&self, user: &Bound<'_, PyAny>, members: String) -> PyResult<()> {
         with_caller(user, |caller| {
             let Some(events) = &self.events else {
-                return;
+                return Ok(());
             };
-            let event = Event::written(now_ms(), self.current.share(user.py()), Some(caller.keep()), members);
-            events.get().change(user.py(), |log| log.push(event));
+            let loaded = self.current.share(user.py());
+            let tier = loaded.and_then(|loaded| loaded.ruleset.shared_default_environment());
+            let event = Event::written(now_ms(), tier, Some(caller.keep()), members);
+            Ok(events.get().change(user.py(), |log| log.push(event))?)
         })
     }
 }

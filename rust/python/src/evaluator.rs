@@ -129,7 +129,11 @@ impl PyEvaluator {
             want_countries(py)?;
         }
         let loaded = Arc::new(Loaded::new(*ruleset, source, now_ms()));
-        Ok(self.current.replace(py, loaded))
+        let outcome = self.current.replace(py, loaded);
+        if let (Some(events), Some(in_use)) = (&self.events, self.current.share(py)) {
+            events.get().write_out(py, &in_use);
+        }
+        Ok(outcome)
     }
 
     /// From here on a check that finds nothing loaded says so, instead of "not started".

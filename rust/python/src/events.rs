@@ -1,9 +1,9 @@
 //! `EventLog` and `EventBatch`: what is to be sent, and its JSON.
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBool, PyBytes, PyDict};
 use statsig_engine::{
     Application, Basis, Event, EventLimits, EventLog, Origin, PackedUser, Waiting, write_event,
 };
@@ -16,6 +16,9 @@ use crate::user::KeptUser;
 /// Size of the pieces of JSON, in bytes: a piece ends with the event that reaches it.
 const PIECE: usize = 64 * 1024;
 
+/// How many events are written out while nobody else can record any: about 100 µs.
+const WRITTEN_AT_ONCE: u64 = 100;
+
 pub(crate) type LoggedEvent = Event<Arc<Loaded>, KeptUser>;
 pub(crate) type Log = EventLog<Arc<Loaded>, KeptUser>;
 
@@ -24,6 +27,21 @@ impl Basis for Loaded {
         Origin { ruleset: &self.ruleset, source: &self.source, received_at: self.received_at }
     }
 }
+
+/// What a signal handler raised while whoever sends was told: for whoever is running. It is no `Exception`.
+///
+/// One word, so that nothing has to be said of it as long as there is none.
+pub(crate) struct Interrupted(Box<PyErr>);
+
+impl From<Interrupted> for PyErr {
+    #[cold]
+    fn from(interrupted: Interrupted) -> Self {
+        *interrupted.0
+    }
+}
+
+/// What came of recording something.
+pub(crate) type Recorded<T = ()> = Result<T, Interrupted>;
 
 /// What the application says of every user.
 #[derive(Debug, Default)]
@@ -62,7 +80,7 @@ impl PyEventLog {
     }
 
     /// Sets who is told, with False when the log stops being empty and with True when another batch has come
-    /// together. The call is made in the thread that records.
+    /// together. The call is made in the thread that records. If it returns False, the next event makes it again.
     fn on_waiting(&self, notify: Option<Py<PyAny>>) {
         let replaced = std::mem::replace(&mut *self.listener(), notify);
         drop(replaced);
@@ -86,15 +104,20 @@ impl PyEventLog {
         self.lock().len()
     }
 
-    /// What became of events so far, by name.
+    /// What became of events so far, by name, and how many wait: as of one moment.
     #[getter]
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let counts = self.lock().counts();
+        let (waiting, counts) = {
+            let log = self.lock();
+            (log.len(), log.counts())
+        };
         let dict = PyDict::new(py);
+        dict.set_item("waiting", waiting)?;
         dict.set_item("recorded", counts.recorded)?;
         dict.set_item("deduplicated", counts.deduplicated)?;
         dict.set_item("sampled_out", counts.sampled_out)?;
         dict.set_item("overflowed", counts.overflowed)?;
+        dict.set_item("uncounted_checks", counts.uncounted_checks)?;
         Ok(dict)
     }
 
@@ -128,28 +151,52 @@ impl PyEventLog {
 
     /// See [`EventLog::is_new`].
     #[inline]
-    pub(crate) fn is_new(&self, key: u128, now: u64) -> bool {
-        self.lock().is_new(key, now)
+    pub(crate) fn is_new(&self, key: u128, now: u64, window_ms: Option<u64>) -> bool {
+        self.lock().is_new(key, now, window_ms)
     }
 
     /// Changes the log, and tells whoever sends that there is something to do.
     #[inline]
-    pub(crate) fn change(&self, py: Python<'_>, change: impl FnOnce(&mut Log) -> Waiting<LoggedEvent>) {
+    pub(crate) fn change(
+        &self,
+        py: Python<'_>,
+        change: impl FnOnce(&mut Log) -> Waiting<LoggedEvent>,
+    ) -> Recorded {
         let waiting = change(&mut self.lock());
-        if waiting.is_first || waiting.is_full {
-            self.tell(py, waiting.is_full);
-        }
         drop(waiting.evicted);
+        if waiting.is_first || waiting.is_full { self.tell(py, waiting.is_full) } else { Ok(()) }
     }
 
     #[cold]
-    fn tell(&self, py: Python<'_>, is_full: bool) {
+    fn tell(&self, py: Python<'_>, is_full: bool) -> Recorded {
         let notify = self.listener().as_ref().map(|notify| notify.clone_ref(py));
-        if let Some(notify) = notify
-            && let Err(error) = notify.call1(py, (is_full,))
-        {
+        let Some(notify) = notify else {
+            return Ok(());
+        };
+        let outcome = notify.call1(py, (is_full,));
+        if !matches!(&outcome, Ok(told) if !told.is(PyBool::new(py, false))) {
+            self.lock().tell_again();
+        }
+        match outcome {
+            Ok(_) => Ok(()),
             // A check must not fail because of how its exposure is sent.
-            error.write_unraisable(py, Some(notify.bind(py)));
+            Err(error) if error.is_instance_of::<PyException>(py) => {
+                error.write_unraisable(py, Some(notify.bind(py)));
+                Ok(())
+            }
+            Err(error) => Err(Interrupted(Box::new(error))),
+        }
+    }
+
+    /// Writes out what waits of other payloads than the one in use, so that they are not kept until it is sent.
+    pub(crate) fn write_out(&self, py: Python<'_>, in_use: &Arc<Loaded>) {
+        let all = self.lock().numbers();
+        for start in all.clone().step_by(WRITTEN_AT_ONCE as usize) {
+            let numbers = start..all.end.min(start + WRITTEN_AT_ONCE);
+            let released = self.lock().write_out(numbers, |loaded| Arc::ptr_eq(loaded, in_use));
+            drop(released);
+            // Others may want to record something.
+            py.detach(|| ());
         }
     }
 }

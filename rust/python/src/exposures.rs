@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::checks::ruleset_of;
 use crate::clock::{about_now_ms, steady_ms};
-use crate::events::PyEventLog;
+use crate::events::{PyEventLog, Recorded};
 use crate::loaded::Loaded;
 use crate::stored::Kept;
 use crate::user::KeptUser;
@@ -39,10 +39,24 @@ impl PyEventLog {
         checked: &Checked<'_>,
         user: UserView<'_>,
         keep: impl Fn() -> KeptUser,
-    ) {
-        let Some(loaded) = checked.loaded.filter(|_| !checked.evaluation.groups.is_empty()) else {
-            return;
-        };
+    ) -> Recorded {
+        match checked.loaded {
+            Some(loaded) if !checked.evaluation.groups.is_empty() => {
+                self.expose_all_groups(py, loaded, checked, user, keep)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(never)]
+    fn expose_all_groups(
+        &self,
+        py: Python<'_>,
+        loaded: &Arc<Loaded>,
+        checked: &Checked<'_>,
+        user: UserView<'_>,
+        keep: impl Fn() -> KeptUser,
+    ) -> Recorded {
         for group in &checked.evaluation.groups {
             let name = loaded.ruleset.string(group.name);
             let exposed = Exposed {
@@ -50,8 +64,9 @@ impl PyEventLog {
                 overrides: checked.overrides,
                 ..Exposed::new(&loaded.ruleset, CheckKind::Experiment, name, &group.evaluation, user)
             };
-            self.expose_loaded(py, loaded, &exposed, &keep);
+            self.expose_loaded(py, loaded, &exposed, &keep)?;
         }
+        Ok(())
     }
 
     /// Exposes a check.
@@ -62,7 +77,7 @@ impl PyEventLog {
         checked: &Checked<'_>,
         user: UserView<'_>,
         keep: impl Fn() -> KeptUser,
-    ) {
+    ) -> Recorded {
         let exposed = Exposed {
             overrides: checked.overrides,
             parameter: checked.parameter,
@@ -89,11 +104,12 @@ impl PyEventLog {
         loaded: &Arc<Loaded>,
         exposed: &Exposed<'_>,
         keep: impl Fn() -> KeptUser,
-    ) {
+    ) -> Recorded {
         let (key, now) = (exposed.key(), steady_ms());
-        if self.is_new(key, now) {
-            self.take_in(py, loaded, exposed, (key, now), keep);
+        if self.is_new(key, now, exposed.window_ms()) {
+            return self.take_in(py, loaded, exposed, (key, now), keep);
         }
+        Ok(())
     }
 
     /// Takes in an exposure that is new by its key.
@@ -106,9 +122,9 @@ impl PyEventLog {
         exposed: &Exposed<'_>,
         (key, now): (u128, u64),
         keep: impl Fn() -> KeptUser,
-    ) {
-        let keep = || (about_now_ms(), Some(Arc::clone(loaded)), Some(keep()));
-        self.change(py, |log| log.take_in(exposed, key, now, keep));
+    ) -> Recorded {
+        let keep = || (about_now_ms(), Arc::clone(loaded), Some(keep()));
+        self.change(py, |log| log.take_in(exposed, key, now, keep))
     }
 
     #[cold]
@@ -118,7 +134,7 @@ impl PyEventLog {
         checked: &Checked<'_>,
         exposed: &Exposed<'_>,
         keep: impl Fn() -> KeptUser,
-    ) {
+    ) -> Recorded {
         let is_override = checked.evaluation.is_override;
         let passes = checked.evaluation.passes;
         let told = Told {
@@ -144,7 +160,7 @@ impl PyEventLog {
             is_manual: checked.is_manual,
             secondary: (checked.kind != CheckKind::Layer).then(std::iter::empty),
         };
-        self.push_told(py, exposed.key(), told, keep);
+        self.push_told(py, (exposed.key(), None), told, keep)
     }
 
     /// Exposes a result that was kept for the unit.
@@ -155,7 +171,7 @@ impl PyEventLog {
         (kind, name, parameter): (CheckKind, &str, Option<&str>),
         user: UserView<'_>,
         keep: impl Fn() -> KeptUser,
-    ) {
+    ) -> Recorded {
         let stored = &kept.stored;
         let text = |text: &Option<Py<pyo3::types::PyString>>| {
             text.as_ref().and_then(|text| text.bind(py).to_str().ok().map(str::to_owned)).unwrap_or_default()
@@ -188,34 +204,35 @@ impl PyEventLog {
             secondary: Some(gates.iter().map(|[gate, value, rule]| (&**gate, &**value, &**rule))),
         };
         let key = exposure_key(kind, stored.passes, name, &rule, parameter, &user);
-        self.push_told(py, key, told, keep);
+        self.push_told(py, (key, kept.window_ms), told, keep)
     }
 
     fn push_told<'a>(
         &self,
         py: Python<'_>,
-        key: u128,
+        (key, window_ms): (u128, Option<u64>),
         told: Told<'a, impl Iterator<Item = (&'a str, &'a str, &'a str)>>,
         keep: impl Fn() -> KeptUser,
-    ) {
-        if self.is_new(key, steady_ms()) {
+    ) -> Recorded {
+        if self.is_new(key, steady_ms(), window_ms) {
             let event = Event::written(about_now_ms(), None, Some(keep()), exposure_event(told));
-            self.change(py, |log| log.push(event));
+            return self.change(py, |log| log.push(event));
         }
+        Ok(())
     }
 
     /// Counts a check that is not exposed, and the experiments whose group a condition looked at.
-    pub(crate) fn count_check(&self, py: Python<'_>, checked: &Checked<'_>) {
+    pub(crate) fn count_check(&self, py: Python<'_>, checked: &Checked<'_>) -> Recorded {
         if let Some(loaded) = checked.loaded {
             for group in &checked.evaluation.groups {
-                self.count(py, loaded.ruleset.string(group.name));
+                self.count(py, loaded.ruleset.string(group.name))?;
             }
         }
-        self.count(py, checked.name);
+        self.count(py, checked.name)
     }
 
     /// Counts what is not exposed.
-    pub(crate) fn count(&self, py: Python<'_>, name: &str) {
-        self.change(py, |log| log.count_check(name));
+    pub(crate) fn count(&self, py: Python<'_>, name: &str) -> Recorded {
+        self.change(py, |log| log.count_check(name))
     }
 }

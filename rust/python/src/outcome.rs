@@ -300,14 +300,13 @@ impl Outcome {
         let py = key.py();
         let (events, name) = (reads.events.get(), self.name.bind(py).to_str()?);
         if !reads.exposes {
-            events.count(py, name);
-            return Ok(());
+            return Ok(events.count(py, name)?);
         }
         let (user, parameter) = (reads.user.view(), Some(key.to_str()?));
         let keep = || reads.user.clone_ref(py);
         let loaded = match &self.basis {
             Basis::Kept(kept) => {
-                events.expose_kept(py, kept, (CheckKind::Layer, name, parameter), user, keep);
+                events.expose_kept(py, kept, (CheckKind::Layer, name, parameter), user, keep)?;
                 return Ok(());
             }
             Basis::Loaded(loaded) => Some(loaded),
@@ -324,8 +323,7 @@ impl Outcome {
             is_manual: reads.is_manual,
             is_part: reads.is_part,
         };
-        events.expose(py, &checked, user, keep);
-        Ok(())
+        Ok(events.expose(py, &checked, user, keep)?)
     }
 
     /// Gates that were met on the way, in order.

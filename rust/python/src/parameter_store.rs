@@ -4,7 +4,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
 use pyo3::{PyTraverseError, PyVisit};
-use statsig_engine::{Evaluation, Input, ParameterValue, Ruleset, read_parameter};
+use statsig_engine::{Evaluation, Input, ParameterCheck, ParameterValue, Ruleset, read_parameter};
 
 use crate::checks::Counts;
 use crate::errors::wrong_type;
@@ -151,13 +151,15 @@ impl PyParameterStore {
         let snapshot = evaluator.snapshot(py)?;
         let store = self.name.bind(py).to_str()?;
         if let Some(events) = &evaluator.events {
-            events.get().count(py, store);
+            events.get().count(py, store)?;
         }
         let caller = Caller::of(self.user.bind(py));
         let counts = if self.disable_exposure_logging { Counts::Check } else { Counts::Exposure };
-        let read = |ruleset: &Ruleset, input: &Input<'_>| {
-            let reading = read_parameter(ruleset, store, param_name, input)?;
-            let noted = reading.check.as_ref().and_then(|check| {
+        let read = |ruleset: &Ruleset, input: &Input<'_>| -> PyResult<_> {
+            let Some(reading) = read_parameter(ruleset, store, param_name, input) else {
+                return Ok(None);
+            };
+            let note = |check: &ParameterCheck<'_>| {
                 let checked = Checked {
                     loaded: snapshot.shared(),
                     nothing: evaluator.current.nothing(),
@@ -170,21 +172,22 @@ impl PyParameterStore {
                     is_part: true,
                 };
                 evaluator.note(py, &checked, caller, counts)
-            });
-            match (reading.value, reading.check) {
-                (ParameterValue::Json(json), _) => Some(Parameter::Json(json::parse(py, json))),
+            };
+            let reads = reading.check.as_ref().map(note).transpose()?.flatten();
+            Ok(match (reading.value, reading.check) {
+                (ParameterValue::Json(json), _) => Some(Parameter::Json(json::parse(py, json)?)),
                 (ParameterValue::Member(member), Some(check)) => Some(Parameter::Member {
                     of: PyString::new(py, check.name),
                     name: PyString::new(py, member),
                     evaluation: Box::new(check.evaluation),
-                    reads: noted,
+                    reads,
                 }),
                 (ParameterValue::Member(_), None) => None,
-            }
+            })
         };
-        match evaluator.with_input_of(snapshot.loaded(), snapshot.overrides(), caller.view, read) {
+        match evaluator.with_input_of(snapshot.loaded(), snapshot.overrides(), caller.view, read)? {
             None => Ok(None),
-            Some(Parameter::Json(value)) => Ok(Some(Read::Value(value?))),
+            Some(Parameter::Json(value)) => Ok(Some(Read::Value(value))),
             Some(Parameter::Member { of, name, evaluation, reads }) => {
                 let outcome = Outcome { reads, ..evaluator.outcome(&of, snapshot, *evaluation) };
                 Ok(Some(Read::Member { outcome: Box::new(outcome), name }))
@@ -200,7 +203,7 @@ fn of_kind(value: Option<Bound<'_, PyAny>>, kind: Kind) -> PyResult<Option<Bound
 
 /// What a parameter stands for.
 enum Parameter<'py> {
-    Json(PyResult<Bound<'py, PyAny>>),
+    Json(Bound<'py, PyAny>),
     /// A parameter of what was checked.
     Member {
         of: Bound<'py, PyString>,

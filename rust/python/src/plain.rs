@@ -70,7 +70,7 @@ impl PyEvaluator {
         // What is noted may drop objects: PyO3 has to know that it may.
         Python::attach(|py| {
             let (loaded, overrides) = (self.current.share(py), self.overrides.load());
-            let (evaluation, _) = self.check(loaded.as_ref(), overrides.as_deref(), asked, caller, counts);
+            let (evaluation, _) = self.check(loaded.as_ref(), overrides.as_deref(), asked, caller, counts)?;
             Ok(evaluation.passes)
         })
     }
@@ -226,7 +226,11 @@ impl PyEvaluator {
             return Note::Nothing;
         }
         let (key, now) = (decision.exposure_key(&loaded.ruleset, &user), steady_ms());
-        if events.is_new(key, now) { Note::Exposure(key, now) } else { Note::Nothing }
+        if events.is_new(key, now, loaded.ruleset.exposure_window_ms()) {
+            Note::Exposure(key, now)
+        } else {
+            Note::Nothing
+        }
     }
 
     /// Notes a check once the payload is no longer held.
@@ -265,14 +269,14 @@ impl PyEvaluator {
         let (events, name, py) = (events.get(), check_name(name)?, caller.py());
         match note {
             Note::Nothing => {}
-            Note::Count => events.count(py, name),
+            Note::Count => events.count(py, name)?,
             Note::Exposure(key, now) => {
                 let evaluation = decision.evaluation(&loaded.ruleset);
                 let exposed = Exposed {
                     is_manual: counts == Counts::ManualExposure,
                     ..Exposed::new(&loaded.ruleset, kind, name, &evaluation, caller.view)
                 };
-                events.take_in(py, loaded, &exposed, (key, now), || caller.keep());
+                events.take_in(py, loaded, &exposed, (key, now), || caller.keep())?;
             }
         }
         Ok(())

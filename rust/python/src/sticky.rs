@@ -80,7 +80,7 @@ fn noted(
     (kind, name): (CheckKind, &str),
     caller: Caller<'_, '_>,
     counts: Counts,
-) -> Outcome {
+) -> PyResult<Outcome> {
     let py = caller.py();
     let checked = Checked {
         loaded: live.shared(),
@@ -94,10 +94,10 @@ fn noted(
         is_part: false,
     };
     let reads = match kept.as_ref().map(|kept| &kept.basis) {
-        Some(Basis::Kept(kept)) => evaluator.note_kept(py, kept, &checked, caller, counts),
-        _ => evaluator.note(py, &checked, caller, counts),
+        Some(Basis::Kept(kept)) => evaluator.note_kept(py, kept, &checked, caller, counts)?,
+        _ => evaluator.note(py, &checked, caller, counts)?,
     };
-    Outcome { reads, ..kept.unwrap_or(live) }
+    Ok(Outcome { reads, ..kept.unwrap_or(live) })
 }
 
 /// The entry under a name. One that cannot be read counts as none, and the storage is told.
@@ -125,9 +125,10 @@ fn kept(py: Python<'_>, live: &Outcome, stored: Stored) -> Outcome {
     // Or it would not be in use.
     evaluation.is_active = true;
     let id_type = live.id_type(py).unbind();
+    let window_ms = live.shared().and_then(|loaded| loaded.ruleset.exposure_window_ms());
     Outcome {
         name: live.name.clone_ref(py),
-        basis: Basis::Kept(Box::new(Kept { stored, id_type, received_at: now_ms() })),
+        basis: Basis::Kept(Box::new(Kept { stored, id_type, received_at: now_ms(), window_ms })),
         verdict: Verdict::Whole(Box::new(evaluation)),
         overrides: None,
         reads: None,

@@ -38,6 +38,8 @@ pub(crate) struct Kept {
     pub(crate) id_type: Py<PyString>,
     /// When it came into use, ms since the epoch.
     pub(crate) received_at: u64,
+    /// For how long its exposure is not repeated, in ms, if the project says so.
+    pub(crate) window_ms: Option<u64>,
 }
 
 impl Exposure {

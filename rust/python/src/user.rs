@@ -420,20 +420,20 @@ impl EventUser for KeptUser {
 #[inline]
 pub(crate) fn with_caller<'py, R>(
     user: &Bound<'py, PyAny>,
-    check: impl FnOnce(Caller<'_, 'py>) -> R,
+    check: impl FnOnce(Caller<'_, 'py>) -> PyResult<R>,
 ) -> PyResult<R> {
     let py = user.py();
     if let Ok(user) = user.cast::<PyStatsigUser>() {
-        return Ok(check(Caller::of(user)));
+        return check(Caller::of(user));
     }
     if let Ok(id) = user.cast::<PyString>() {
         let id = extract::text(Place::Argument("user"), id)?;
         let layout = Layout::of_id(id.len());
-        return Ok(check(Caller { py, view: UserView::of_id(id, &layout), object: None }));
+        return check(Caller { py, view: UserView::of_id(id, &layout), object: None });
     }
     if let Ok(mapping) = user.cast::<PyMapping>() {
         let user = Draft::from_mapping(mapping)?.finish()?;
-        return Ok(check(Caller { py, view: user.view(), object: None }));
+        return check(Caller { py, view: user.view(), object: None });
     }
     Err(not_a_user(user))
 }
@@ -441,5 +441,5 @@ pub(crate) fn with_caller<'py, R>(
 /// As [`with_caller`], where nothing has to be kept.
 #[inline]
 pub(crate) fn with_user<R>(user: &Bound<'_, PyAny>, check: impl FnOnce(UserView<'_>) -> R) -> PyResult<R> {
-    with_caller(user, |caller| check(caller.view))
+    with_caller(user, |caller| Ok(check(caller.view)))
 }

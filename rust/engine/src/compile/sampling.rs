@@ -1,4 +1,4 @@
-//! Which exposures are logged of all there are: `sdk_configs`.
+//! Which exposures are logged of all there are, and how often: `sdk_configs`.
 
 use serde_json::value::RawValue;
 
@@ -6,6 +6,9 @@ use super::optional;
 use crate::error::LoadError;
 use crate::events::{Sampling, SamplingMode};
 use crate::wire;
+
+/// The reference notices only once a second that a window is over.
+const SHORTEST_WINDOW_MS: u64 = 1000;
 
 /// What is of another type than it should be counts as not set, as in the reference.
 pub(super) fn compile(configs: Option<&RawValue>) -> Result<Sampling, LoadError> {
@@ -21,16 +24,22 @@ pub(super) fn compile(configs: Option<&RawValue>) -> Result<Sampling, LoadError>
                     _ => SamplingMode::Off,
                 };
             }
-            "special_case_sampling_rate" => sampling.special_rate = rate(value),
+            "special_case_sampling_rate" => sampling.special_rate = whole(value),
+            "exposure_dedupe_ttl_ms" => sampling.window_ms = window(value),
+            "exposure_spec_sampling_ttl_ms" => sampling.rule_window_ms = window(value),
             _ => {}
         }
     }
     Ok(sampling)
 }
 
+fn window(value: &RawValue) -> Option<u64> {
+    whole(value).map(|ms| ms.max(SHORTEST_WINDOW_MS))
+}
+
 /// As in the reference any number, also as text, cut to one that is whole and not negative.
 #[allow(clippy::cast_sign_loss, reason = "what is negative is to become 0")]
-fn rate(value: &RawValue) -> Option<u64> {
+fn whole(value: &RawValue) -> Option<u64> {
     let text: Option<wire::Text<'_>> = serde_json::from_str(value.get()).ok();
     let number: f64 = text.as_deref().unwrap_or(value.get()).parse().ok()?;
     Some(number as u64)

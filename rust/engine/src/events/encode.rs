@@ -80,24 +80,31 @@ pub fn write_event<B: Basis, U: EventUser>(
     application: &Application<'_>,
 ) {
     out.push('{');
-    let origin = event.basis.as_ref().map(Basis::origin);
-    match (&event.what, origin) {
-        (What::Written(members), _) => out.push_str(members),
-        (What::Exposure(exposure), Some(origin)) => write_exposure(out, exposure, origin),
-        // Exposures are made with a ruleset.
-        (What::Exposure(_), None) => out.push_str("\"eventName\":null"),
-    }
+    let tier = match &event.what {
+        What::Exposure(basis, exposure) => {
+            let origin = basis.origin();
+            write_exposure(out, exposure, origin);
+            origin.ruleset.default_environment()
+        }
+        What::Written { members, tier } => {
+            out.push_str(members);
+            tier.as_deref()
+        }
+    };
     write_next_name(out, "user");
     match &event.user {
-        Some(user) => {
-            let tier =
-                application.tier.or_else(|| origin.and_then(|origin| origin.ruleset.default_environment()));
-            write_user(out, &user.view(), &application.global, tier);
-        }
+        Some(user) => write_user(out, &user.view(), &application.global, application.tier.or(tier)),
         None => out.push_str("{}"),
     }
     // Writing to a string cannot fail.
     let _ = write!(out, ",\"time\":{}}}", event.time);
+}
+
+/// The members of an exposure but time and user.
+pub(super) fn exposure_members(exposure: &Exposure, origin: Origin<'_>) -> String {
+    let mut out = String::new();
+    write_exposure(&mut out, exposure, origin);
+    out
 }
 
 fn write_exposure(out: &mut String, exposure: &Exposure, origin: Origin<'_>) {

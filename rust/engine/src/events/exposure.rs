@@ -135,6 +135,13 @@ impl<'a> Exposed<'a> {
         key_after(prefix, self.evaluation.passes, self.parameter, &self.user)
     }
 
+    /// For how long it is not repeated, in ms, if the project says so.
+    #[inline]
+    #[must_use]
+    pub fn window_ms(&self) -> Option<u64> {
+        self.ruleset.exposure_window_ms()
+    }
+
     /// What the ruleset knows of the key, where a rule of the spec that was asked for decided, or none did.
     #[inline]
     fn compiled_prefix(&self) -> Option<u128> {

@@ -16,6 +16,7 @@ mod seen;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::user::UserView;
@@ -58,24 +59,47 @@ pub trait EventUser {
 pub struct Event<B, U> {
     /// Milliseconds since the epoch.
     pub(crate) time: u64,
-    pub(crate) basis: Option<B>,
     pub(crate) user: Option<U>,
-    pub(crate) what: What,
+    pub(crate) what: What<B>,
 }
 
 #[derive(Debug)]
-pub(crate) enum What {
-    Exposure(Exposure),
-    /// All members but time and user, as JSON.
-    Written(Box<str>),
+pub(crate) enum What<B> {
+    /// As ids of what is kept with it.
+    Exposure(B, Exposure),
+    Written {
+        /// All members but time and user, as JSON.
+        members: Box<str>,
+        /// The tier of a user who brings no environment, where the application has none.
+        tier: Option<Arc<str>>,
+    },
 }
 
 impl<B, U> Event<B, U> {
     /// An event whose members but time and user are written already: see [`custom_event`] and
-    /// [`exposure_event`]. `time` is in ms since the epoch.
+    /// [`exposure_event`]. `time` is in ms since the epoch; `tier` is that of the ruleset in use.
     #[must_use]
-    pub fn written(time: u64, basis: Option<B>, user: Option<U>, members: String) -> Self {
-        Self { time, basis, user, what: What::Written(members.into()) }
+    pub fn written(time: u64, tier: Option<Arc<str>>, user: Option<U>, members: String) -> Self {
+        Self { time, user, what: What::Written { members: members.into(), tier } }
+    }
+}
+
+impl<B: Basis, U> Event<B, U> {
+    /// Writes an exposure out, unless what its ids belong to is in use, which is given back.
+    fn write_out(&mut self, in_use: impl Fn(&B) -> bool) -> Option<B> {
+        let What::Exposure(basis, exposure) = &self.what else {
+            return None;
+        };
+        if in_use(basis) {
+            return None;
+        }
+        let origin = basis.origin();
+        let members = encode::exposure_members(exposure, origin).into();
+        let written = What::Written { members, tier: origin.ruleset.shared_default_environment() };
+        match std::mem::replace(&mut self.what, written) {
+            What::Exposure(basis, _) => Some(basis),
+            What::Written { .. } => None,
+        }
     }
 }
 
@@ -86,7 +110,7 @@ pub struct EventLimits {
     pub batch_size: usize,
     /// How many wait at most; of more, the oldest are dropped.
     pub capacity: usize,
-    /// For how long an exposure is not repeated, in ms.
+    /// For how long an exposure is not repeated, in ms, where the project does not say.
     pub window_ms: u64,
     /// How many exposures are remembered for that; of more, the oldest are forgotten.
     pub max_keys: usize,
@@ -103,13 +127,15 @@ pub struct EventCounts {
     pub sampled_out: u64,
     /// Taken in, and dropped because more came than could be kept.
     pub overflowed: u64,
+    /// Checks without an exposure that were not counted, because too many names were.
+    pub uncounted_checks: u64,
 }
 
 /// What there is to be done after something was taken in.
 #[derive(Debug)]
 #[must_use]
 pub struct Waiting<E> {
-    /// Something waits that has to be sent at some time; before, nothing did.
+    /// Something waits that has to be sent at some time; before, nothing did, or nobody was told.
     pub is_first: bool,
     /// As many as are sent at a time came together.
     pub is_full: bool,
@@ -129,6 +155,10 @@ impl<E> Waiting<E> {
 pub struct EventLog<B, U> {
     limits: EventLimits,
     queue: VecDeque<Event<B, U>>,
+    /// How many events have left the queue: the number of the first one in it.
+    gone: u64,
+    /// Nobody knows yet that something waits.
+    is_untold: bool,
     /// Events since as many as are sent at a time came together last.
     gathered: usize,
     seen: Seen,
@@ -145,9 +175,11 @@ impl<B, U> EventLog<B, U> {
         Self {
             limits,
             queue: VecDeque::new(),
+            gone: 0,
+            is_untold: false,
             gathered: 0,
-            seen: Seen::new(limits.window_ms, limits.max_keys),
-            seen_rules: Seen::new(limits.window_ms, MAX_RULES),
+            seen: Seen::new(limits.max_keys),
+            seen_rules: Seen::new(MAX_RULES),
             checks: HashMap::default(),
             counts: EventCounts::default(),
         }
@@ -160,7 +192,7 @@ impl<B, U> EventLog<B, U> {
         exposed: &Exposed<'_>,
         key: u128,
         now: u64,
-        keep: impl FnOnce() -> (u64, Option<B>, Option<U>),
+        keep: impl FnOnce() -> (u64, B, Option<U>),
     ) -> Waiting<Event<B, U>> {
         let sampled = self.sample(exposed, key, now);
         if sampled.is_dropped() {
@@ -168,23 +200,25 @@ impl<B, U> EventLog<B, U> {
             return Waiting::nothing();
         }
         let (time, basis, user) = keep();
-        self.push(Event { time, basis, user, what: What::Exposure(exposed.exposure(sampled)) })
+        self.push(Event { time, user, what: What::Exposure(basis, exposed.exposure(sampled)) })
     }
 
     /// False if an exposure that is equal by `key` was new within the window, in ms of a clock that does not go
-    /// back. This one counts as a repetition then.
+    /// back. This one counts as a repetition then. The window is the [project's](Exposed::window_ms), if it has
+    /// one.
     #[inline]
-    pub fn is_new(&mut self, key: u128, now: u64) -> bool {
-        let is_new = self.seen.is_new(key, now);
+    pub fn is_new(&mut self, key: u128, now: u64, window_ms: Option<u64>) -> bool {
+        let is_new = self.seen.is_new(key, now, window_ms.unwrap_or(self.limits.window_ms));
         self.counts.deduplicated += u64::from(!is_new);
         is_new
     }
 
     fn sample(&mut self, exposed: &Exposed<'_>, key: u128, now: u64) -> Sampled {
-        let mode = exposed.ruleset.sampling.mode;
+        let Sampling { mode, rule_window_ms, .. } = exposed.ruleset.sampling;
+        let window_ms = rule_window_ms.unwrap_or(self.limits.window_ms);
         if mode == SamplingMode::Off
             || exposed.is_always_logged()
-            || self.seen_rules.is_new(exposed.rule_key(), now)
+            || self.seen_rules.is_new(exposed.rule_key(), now, window_ms)
         {
             return Sampled::WHOLE;
         }
@@ -193,11 +227,12 @@ impl<B, U> EventLog<B, U> {
 
     /// Takes an event in. The oldest goes if there are too many.
     pub fn push(&mut self, event: Event<B, U>) -> Waiting<Event<B, U>> {
-        let is_first = self.is_empty();
+        let is_first = self.is_empty() || std::mem::take(&mut self.is_untold);
         if self.queue.capacity() == 0 {
             self.queue.reserve(self.limits.batch_size);
         }
         let evicted = if self.queue.len() < self.limits.capacity { None } else { self.queue.pop_front() };
+        self.gone += u64::from(evicted.is_some());
         self.counts.overflowed += u64::from(evicted.is_some());
         self.counts.recorded += 1;
         self.queue.push_back(event);
@@ -211,15 +246,22 @@ impl<B, U> EventLog<B, U> {
 
     /// Counts a check that is not exposed.
     pub fn count_check(&mut self, name: &str) -> Waiting<Event<B, U>> {
-        let is_first = self.is_empty();
+        let is_first = self.is_empty() || std::mem::take(&mut self.is_untold);
         // All of them are one event, which is there from the first on.
         self.counts.recorded += u64::from(self.checks.is_empty());
         if let Some(count) = self.checks.get_mut(name) {
             *count += 1;
         } else if self.checks.len() < MAX_CHECKS {
             self.checks.insert(name.into(), 1);
+        } else {
+            self.counts.uncounted_checks += 1;
         }
         Waiting { is_first, ..Waiting::nothing() }
+    }
+
+    /// To be called when whoever sends could not be told that something waits: whatever comes next is `first`.
+    pub fn tell_again(&mut self) {
+        self.is_untold = true;
     }
 
     /// The oldest events, at most so many. Empty if nothing waits. Taking the last, and `time` is then in ms
@@ -227,6 +269,7 @@ impl<B, U> EventLog<B, U> {
     pub fn take(&mut self, limit: usize, time: u64) -> Vec<Event<B, U>> {
         let taken = limit.min(self.queue.len());
         let mut events: Vec<_> = self.queue.drain(..taken).collect();
+        self.gone += taken as u64;
         self.gathered = self.gathered.min(self.queue.len());
         if self.queue.is_empty() && !self.checks.is_empty() {
             let members = encode::checks_event(&self.checks);
@@ -234,6 +277,13 @@ impl<B, U> EventLog<B, U> {
             events.push(Event::written(time, None, None, members));
         }
         events
+    }
+
+    /// Numbers of the events that wait, but for the one that counts checks: each gets the next when it comes, and
+    /// keeps it.
+    #[must_use]
+    pub fn numbers(&self) -> Range<u64> {
+        self.gone..self.gone + self.queue.len() as u64
     }
 
     /// How many wait, checks without exposures as one.
@@ -259,5 +309,16 @@ impl<B, U> EventLog<B, U> {
     pub fn clear(&mut self) -> Self {
         let limits = self.limits;
         std::mem::replace(self, Self::new(limits))
+    }
+}
+
+impl<B: Basis, U> EventLog<B, U> {
+    /// Writes out the exposures with these numbers, as far as they wait, whose ids belong to what is not in use
+    /// any more: it is given back, so that it need not be kept until they are sent.
+    #[must_use = "whoever holds a lock has to drop it later"]
+    pub fn write_out(&mut self, numbers: Range<u64>, in_use: impl Fn(&B) -> bool) -> Vec<B> {
+        let at = |number: u64| (number.saturating_sub(self.gone) as usize).min(self.queue.len());
+        let places = at(numbers.start)..at(numbers.end);
+        self.queue.range_mut(places).filter_map(|event| event.write_out(&in_use)).collect()
     }
 }

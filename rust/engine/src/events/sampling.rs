@@ -22,12 +22,16 @@ impl SamplingMode {
     }
 }
 
-/// How a project samples.
+/// How a project samples, and for how long it remembers; None where it does not say.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sampling {
     pub(crate) mode: SamplingMode,
     /// One in so many, where no rule decided.
     pub(crate) special_rate: Option<u64>,
+    /// For how long an exposure is not repeated, in ms.
+    pub(crate) window_ms: Option<u64>,
+    /// For how long a rule is known, of which the first exposure is logged, in ms.
+    pub(crate) rule_window_ms: Option<u64>,
 }
 
 /// What sampling says of an exposure.

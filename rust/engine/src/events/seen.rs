@@ -12,7 +12,6 @@ pub(crate) struct Seen {
     keys: HashTable<Entry>,
     /// The same keys, oldest first.
     order: VecDeque<u128>,
-    window_ms: u64,
     max_keys: usize,
 }
 
@@ -32,31 +31,31 @@ fn is_over(since: u64, now: u64, window_ms: u64) -> bool {
 }
 
 impl Seen {
-    pub(crate) fn new(window_ms: u64, max_keys: usize) -> Self {
-        Self { keys: HashTable::new(), order: VecDeque::new(), window_ms, max_keys: max_keys.max(1) }
+    pub(crate) fn new(max_keys: usize) -> Self {
+        Self { keys: HashTable::new(), order: VecDeque::new(), max_keys: max_keys.max(1) }
     }
 
     /// True if the key was not seen within the window that ends at `now`, in ms of a clock that does not go
     /// back. From here on it is.
     #[inline]
-    pub(crate) fn is_new(&mut self, key: u128, now: u64) -> bool {
+    pub(crate) fn is_new(&mut self, key: u128, now: u64, window_ms: u64) -> bool {
         match self.keys.find(hash(key), |entry| entry.key == key) {
-            Some(entry) if !is_over(entry.since, now, self.window_ms) => false,
+            Some(entry) if !is_over(entry.since, now, window_ms) => false,
             _ => {
-                self.insert(key, now);
+                self.insert(key, now, window_ms);
                 true
             }
         }
     }
 
     #[cold]
-    fn insert(&mut self, key: u128, now: u64) {
+    fn insert(&mut self, key: u128, now: u64, window_ms: u64) {
         while let Some(&oldest) = self.order.front() {
             let Ok(entry) = self.keys.find_entry(hash(oldest), |entry| entry.key == oldest) else {
                 self.order.pop_front();
                 continue;
             };
-            if self.order.len() < self.max_keys && !is_over(entry.get().since, now, self.window_ms) {
+            if self.order.len() < self.max_keys && !is_over(entry.get().since, now, window_ms) {
                 break;
             }
             entry.remove();

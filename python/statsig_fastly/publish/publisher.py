@@ -1,0 +1,414 @@
+"""Taking a payload to a store: validated, guarded, written over nothing but what was seen, and verified.
+
+In: a payload, a store and a key. Out: `PublishReport`, or what kept it from being published. A reader sees
+the old payload or the new one, at every moment, whatever breaks off.
+
+The order of writes: chunks, then the value under the key, on condition that what was judged is still there,
+then the version that is kept. Where something else is there, everything is judged anew.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from statsig_fastly.chunks import Manifest
+from statsig_fastly.errors import AdapterError
+from statsig_fastly.publish.chunk_upkeep import put_chunks
+from statsig_fastly.publish.form import Chunking, Form, in_form
+from statsig_fastly.publish.guards import guard_age, guard_flips
+from statsig_fastly.publish.metadata import ValueMetadata
+from statsig_fastly.publish.report import Outcome, PublishReport
+from statsig_fastly.publish.retries import Patience
+from statsig_fastly.publish.specs import Specs, encoded
+from statsig_fastly.publish.store import Conflict
+from statsig_fastly.publish.stored import Stored, chunks_of, look, payload_in
+from statsig_fastly.publish.target_app import filter_for_app
+from statsig_fastly.publish.upkeep import keep_what_is_there, manifest_there, tidy
+from statsig_fastly.publish.validation import Validation, Warned, validate
+from statsig_fastly.publish.verification import verify
+from statsig_fastly.publish.versions import Versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from statsig_fastly._native import StatsigUser
+    from statsig_fastly.adapters import IdListAdapter
+    from statsig_fastly.publish.encoding import Compression
+    from statsig_fastly.publish.flips import Flips
+    from statsig_fastly.publish.id_lists import IdListPublisher
+    from statsig_fastly.publish.store import Store
+
+__all__ = ["PublishOptions", "Publisher"]
+
+_ATTEMPTS: Final = 30
+_ATTEMPTS_BY_HEAD: Final = 3
+_AGAIN_S: Final = 0.1
+_LONGEST_AGAIN_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOptions:
+    """How to publish.
+
+    Attributes:
+        target_app: Leave out what this app has no use for; None leaves out nothing.
+        compression: `plain` is what every Statsig SDK can read.
+        chunking: `auto` makes chunks of what is too large otherwise.
+        keep: How many published versions are kept; 0 keeps none.
+        force: Publish also what is older than what is there, or was rolled back.
+        max_flips: Share of users, 0 to 1, that may get another answer from any one gate, config, experiment
+            or layer; None for no limit.
+        users: Whom to count that for; None makes up users.
+        sample: How many are made up.
+        seed: Another one makes up other users.
+        dry_run: Do all but write.
+    """
+
+    target_app: str | None = None
+    compression: Compression = "plain"
+    chunking: Chunking = "auto"
+    keep: int = 5
+    force: bool = False
+    max_flips: float | None = None
+    users: Sequence[StatsigUser] | None = None
+    sample: int = 10_000
+    seed: int = 2024
+    dry_run: bool = False
+
+
+class Publisher:
+    """Publishes to one key of one store.
+
+    Args:
+        store: The store.
+        key: The key.
+        options: How to publish.
+        versions: Where published versions are kept; None: in the store.
+        patience: How to wait when somebody else is writing, or reads are behind.
+        clock: Seconds since the epoch.
+        progress: Told of every step by its name, and within it of how much is done of how much.
+
+    Attributes:
+        versions: The versions that are kept.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        options: PublishOptions | None = None,
+        *,
+        versions: Store | None = None,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.time,
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._options = PublishOptions() if options is None else options
+        self.versions = Versions(store if versions is None else versions, key)
+        self._patience = Patience() if patience is None else patience
+        self._clock = clock
+        self._progress = progress
+        self._steps: dict[str, float] = {}
+
+    @property
+    def place(self) -> str:
+        """The store and the key, in words."""
+        return f"key {self._key!r} of {self._store}"
+
+    def beside(self, lists: IdListAdapter) -> IdListPublisher:
+        """What publishes ID lists beside the key.
+
+        Raises:
+            ValueError: The store cannot hold lists, or the key leaves no room for theirs.
+        """
+        from statsig_fastly.publish.id_lists import IdListPublisher
+
+        return IdListPublisher(lists, self._store, self._key, wait=self._patience.wait, clock=self._clock)
+
+    def publish(self, body: bytes) -> PublishReport:
+        """Publishes a payload, unless it is there already.
+
+        Args:
+            body: JSON text, in either of Statsig's formats.
+
+        Raises:
+            PayloadError: No client could use it.
+            PublishRefusedError: A guard kept it from being published.
+            AdapterError: The store failed, or somebody else wrote to it all the time.
+        """
+        self._steps = {}
+        with self._timed("validate"):
+            valid = self._valid(body)
+        with self._timed("encode"):
+            form = self._form(valid.body)
+        return self._publish(valid, form, is_rollback=False)
+
+    def look(self) -> Stored:
+        """What is there now.
+
+        Raises:
+            AdapterError: The store failed.
+        """
+        return look(self._store, self._key)
+
+    def roll_back(self, start: str | None = None, *, restamp: bool = False) -> PublishReport:
+        """Puts a version back that was kept, byte for byte as it was stored, over a newer one.
+
+        What it takes the place of is not published over it again, but for something newer still: see
+        `ValueMetadata.hold`. SDKs take no payload with a time before that of the one they have.
+
+        Args:
+            start: How the id of the version starts; None for the version before the current one.
+            restamp: Whether to give it a time after that of the current one, so that SDKs do take it. It is
+                another payload then, and has no checksum.
+
+        Raises:
+            PayloadError: No client could use it.
+            PublishRefusedError: Too many users would get another answer.
+            AdapterError: As for `publish`; or there is no such version, or it is not whole any more.
+            ValueError: `start` is too short to tell.
+        """
+        self._steps = {}
+        with self._timed("read the version"):
+            stored = self.look()
+            version = self.versions.find(start) if start is not None else self.versions.before(stored)
+            item = self.versions.read(version)
+            payload = payload_in(self._store, self._key, item)
+            manifest = Manifest.parse(item.value, self.place)
+            chunks = {} if manifest is None else chunks_of(self._store, self._key, manifest)
+        if restamp:
+            data = {**Specs.parse(payload).data, "time": max(stored.time, stored.hold) + 1}
+            data.pop("checksum", None)
+            return self.publish(encoded(data))
+        with self._timed("validate"):
+            valid = validate(payload)
+        keys = {} if manifest is None else manifest.chunk_keys(self._key)
+        form = Form(
+            item.value,
+            version.metadata.sha256,
+            version.metadata.encoding,
+            manifest,
+            {keys[chunk]: value for chunk, value in chunks.items()},
+        )
+        return self._publish(valid, form, is_rollback=True)
+
+    def _publish(self, valid: Validation, form: Form, *, is_rollback: bool) -> PublishReport:
+        for attempt in range(1, _ATTEMPTS + 1):
+            with self._timed("look"):
+                # What answers without the value may be further behind than what answers with it.
+                stored = look(self._store, self._key, whole=attempt > _ATTEMPTS_BY_HEAD)
+            if self._is_same(stored, valid, form):
+                return self._report("unchanged", valid, form, stored, attempt)
+            if not (is_rollback or self._options.force):
+                guard_age(stored, valid.time, self.place)
+            hold = max(stored.time, stored.hold) if is_rollback else None
+            flips = self._guard_flips(stored, valid)
+            if self._options.dry_run:
+                return self._report("would publish", valid, form, stored, attempt, flips=flips)
+            replaced = manifest_there(self._store, self._key, stored)
+            try:
+                metadata, written = self._write(stored, valid, form, replaced, hold)
+            except Conflict:
+                self._patience.wait(min(attempt * _AGAIN_S, _LONGEST_AGAIN_S))
+                continue
+            with self._timed("verify"):
+                outcome = verify(
+                    self._store,
+                    self._key,
+                    form,
+                    valid.time,
+                    replaced=stored.version,
+                    wait=self._patience.wait,
+                )
+            with self._timed("tidy"):
+                version, untidy = self._tidy(form, metadata, replaced)
+            return self._report(
+                outcome,
+                valid,
+                form,
+                stored,
+                attempt,
+                version=version,
+                written=written,
+                flips=flips,
+                more=untidy,
+            )
+        raise AdapterError(
+            f"publishing to {self.place}: somebody else wrote to it {_ATTEMPTS} times in a row",
+            retryable=True,
+        )
+
+    # Before anything is written
+
+    def _valid(self, body: bytes) -> Validation:
+        valid = validate(body)
+        if self._options.target_app is None:
+            return valid
+        filtered = filter_for_app(valid.specs, self._options.target_app)
+        return validate(encoded(filtered.specs.data))
+
+    def _form(self, body: bytes) -> Form:
+        room = 1  # which counts only where items are few
+        if self._store.most_items is not None:
+            # What the key, its metadata and kept versions take; half of the rest is for the next version.
+            room = (self._store.most_items - 2 - 2 * self._options.keep) // 2
+        options = self._options
+        return in_form(
+            body,
+            self._key,
+            self._store,
+            compression=options.compression,
+            chunking=options.chunking,
+            most_chunks=room,
+        )
+
+    def _is_same(self, stored: Stored, valid: Validation, form: Form) -> bool:
+        if stored.metadata is not None:
+            same = stored.metadata.payload == valid.digest
+            return same and stored.metadata.encoding == form.encoding
+        plain = form.encoding == "plain"
+        return plain and stored.payload is not None and stored.payload == valid.body
+
+    def _guard_flips(self, stored: Stored, valid: Validation) -> Flips | None:
+        options = self._options
+        if options.max_flips is None or not stored.is_there:
+            return None
+        with self._timed("count flips"):
+            there = stored.payload
+            if there is None:
+                there = look(self._store, self._key, whole=True).payload
+            if there is None:  # what is there is no payload: nobody gets an answer from it
+                return None
+            return guard_flips(
+                there,
+                valid.body,
+                options.max_flips,
+                options.users,
+                sample=options.sample,
+                seed=options.seed,
+                progress=lambda done, total: self._tell("count flips", done, total),
+            )
+
+    # Writing
+
+    def _write(
+        self, stored: Stored, valid: Validation, form: Form, replaced: Manifest | None, hold: int | None
+    ) -> tuple[ValueMetadata, int]:
+        """Writes chunks, and the value under the key only over what was judged."""
+        metadata = self._metadata(valid, form, hold)
+        if self._options.keep:
+            with self._timed("keep"):
+                keep_what_is_there(self._store, self._key, self.versions, stored, self._clock())
+        written = 0
+        if form.manifest is not None:
+            in_use = [] if replaced is None else list(replaced.chunk_keys(self._key).values())
+            with self._timed("chunks"):
+                written = self._put_chunks(form, in_use)
+        with self._timed("write"):
+            try:
+                self._store.write(self._key, form.value, metadata.text, replaces=stored.version)
+            except Conflict:
+                # Unless an answer was lost, and the write was made again over itself.
+                there = self._store.head(self._key)
+                if there is None or there.metadata != metadata.text:
+                    raise
+        return metadata, written
+
+    def _put_chunks(self, form: Form, in_use: list[str]) -> int:
+        return put_chunks(
+            self._store,
+            self._key,
+            form.chunks,
+            in_use,
+            lambda done, all_of_them: self._tell("chunks", done, all_of_them),
+        )
+
+    def _metadata(self, valid: Validation, form: Form, hold: int | None) -> ValueMetadata:
+        return ValueMetadata(
+            time=valid.time,
+            sha256=form.sha256,
+            specs=sum(valid.counts.values()),
+            payload=valid.digest,
+            size=len(valid.body),
+            encoding=form.encoding,
+            published_at=int(self._clock() * 1000),
+            app=self._options.target_app,
+            hold=hold,
+        )
+
+    # Afterwards
+
+    def _tidy(
+        self, form: Form, metadata: ValueMetadata, replaced: Manifest | None
+    ) -> tuple[str | None, tuple[Warned, ...]]:
+        """Keeps the version, and tidies up. What is published is published, so a failure is a warning."""
+        keep = self._options.keep
+        version: str | None = None
+        if not keep and form.manifest is None and replaced is None:
+            return version, ()
+        try:
+            if keep:
+                version = self.versions.keep(form.value, metadata)
+            tidy(
+                self._store,
+                self._key,
+                self.versions,
+                keep=keep,
+                form=form,
+                replaced=replaced,
+                now=self._clock(),
+            )
+        except AdapterError as error:
+            return version, (Warned("", f"old versions and chunks are left for the next time: {error}"),)
+        return version, ()
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        """Tells of a step, and notes how long it took."""
+        self._tell(step, 0, 0)
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._steps[step] = self._steps.get(step, 0.0) + time.perf_counter() - began
+
+    def _tell(self, step: str, done: int, all_of_it: int) -> None:
+        if self._progress is not None:
+            self._progress(step, done, all_of_it)
+
+    def _report(
+        self,
+        outcome: Outcome,
+        valid: Validation,
+        form: Form,
+        stored: Stored,
+        attempts: int,
+        *,
+        version: str | None = None,
+        written: int = 0,
+        flips: Flips | None = None,
+        more: tuple[Warned, ...] = (),
+    ) -> PublishReport:
+        return PublishReport(
+            outcome=outcome,
+            place=self.place,
+            time=valid.time,
+            previous_time=stored.time if stored.is_there else None,
+            digest=valid.digest,
+            size=len(valid.body),
+            stored_size=len(form.value) + sum(map(len, form.chunks.values())),
+            encoding=form.encoding,
+            chunks=len(form.chunks),
+            chunks_written=written,
+            counts=valid.counts,
+            warnings=(*valid.warnings, *more),
+            version=version,
+            flips=flips,
+            attempts=attempts,
+            seconds=dict(self._steps),
+        )
