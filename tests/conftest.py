@@ -47,6 +47,14 @@ def collector() -> Iterator[EventSink]:
         lifecycle._held.clear()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_polls_on() -> Iterator[None]:
+    """Clients that a test leaves behind look for updates no more: they would tell the log of later tests."""
+    yield
+    for background in list(lifecycle._background):
+        background.stop()
+
+
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """A started emulator without stores; the test fails if a token was sent in a URL."""

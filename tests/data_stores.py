@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ class KeptText(DataStore):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.kept: dict[str, str] = {}
+        self.written = threading.Event()  # the official core writes some time after its start
         self.calls: list[str] = []
 
     def initialize(self) -> None:
@@ -35,6 +37,7 @@ class KeptText(DataStore):  # type: ignore[misc]
 
     def set(self, key: str, value: str, time: int | None = None) -> None:  # noqa: ARG002
         self.kept[key] = value
+        self.written.set()
 
 
 class KeptBytes(DataStore):  # type: ignore[misc]
@@ -43,12 +46,14 @@ class KeptBytes(DataStore):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.kept: dict[str, bytes] = {}
+        self.written = threading.Event()
 
     def get_bytes(self, key: str) -> Any:  # noqa: ANN401 - the official base class says nothing better
         return SimpleNamespace(result=self.kept.get(key), time=0)
 
     def set_bytes(self, key: str, value: bytes, time: int | None = None) -> None:  # noqa: ARG002
         self.kept[key] = value
+        self.written.set()
 
 
 class Returning:

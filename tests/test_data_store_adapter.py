@@ -65,6 +65,7 @@ def test_what_the_official_core_wrote_is_read(kind: type[KeptText | KeptBytes], 
     with SpecsServer(http(200, body)) as server:
         core = official(store, server, schema)
         assert core.get_initialize_details().source == "Network"
+        assert store.written.wait(60)
         core.shutdown().wait()
         assert list(store.kept) == [V2_KEY if schema == "v2" else V3_KEY]
 

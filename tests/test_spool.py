@@ -201,6 +201,11 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: int, times: int) -> None:
     monkeypatch.setattr(spool_module, "open_existing", opened)
 
 
+def said_of_opening(caplog: pytest.LogCaptureFixture) -> int:
+    """How many lines say it: clients that other tests have left behind may have something to say, too."""
+    return len([message for message in caplog.messages if "cannot be opened" in message])
+
+
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES])
 def test_what_cannot_be_opened_is_tried_again_and_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, error: int
@@ -214,12 +219,11 @@ def test_what_cannot_be_opened_is_tried_again_and_said_once(
     claim = spooled.claim()
     assert claim is not None
     assert (claim.name, spooled.is_hindered) == (name, False)
-    assert len(caplog.messages) == 1
-    assert "cannot be opened" in caplog.messages[0]
+    assert said_of_opening(caplog) == 1
     claim.release()
     failing(monkeypatch, error, 1)
     assert spooled.claim() is None
-    assert len(caplog.messages) == 2  # it is another time
+    assert said_of_opening(caplog) == 2  # it is another time
 
 
 def test_what_cannot_be_opened_does_not_cost_the_others_their_place(

@@ -160,36 +160,34 @@ def test_stopped_it_looks_no_more() -> None:
     assert parts.account.stats().looks == 1
 
 
+def polling() -> set[threading.Thread]:
+    """The threads that poll now; those of clients that other tests have left behind, too."""
+    return {thread for thread in threading.enumerate() if thread.name == "statsig-fastly-polling"}
+
+
 def test_a_real_thread_looks_again_and_again() -> None:
-    adapter = CountingAdapter()
+    adapter, others = CountingAdapter(), polling()
     options = StatsigOptions(data_adapter=adapter, sync_policy=SyncPolicy.background(0.001))
     with Statsig("secret-key", options) as statsig:
         adapter.wait_for(5)
         assert set(adapter.threads[1:]) == {"statsig-fastly-polling"}
         assert statsig.stats().sync.applied >= 4
-    ended = len(adapter.threads)
-    assert all(thread.name != "statsig-fastly-polling" or not thread.is_alive() for thread in _wait_for_end())
-    assert len(adapter.threads) <= ended + 1
-
-
-def _wait_for_end() -> list[threading.Thread]:
-    threads = [thread for thread in threading.enumerate() if thread.name == "statsig-fastly-polling"]
-    for thread in threads:
-        thread.join(PATIENCE)
-    return threads
+        (thread,) = polling() - others
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 def test_a_client_that_is_dropped_is_collected_and_its_thread_ends() -> None:
+    others = polling()
     statsig = Statsig("secret-key", StatsigOptions(data_adapter=ScriptedAdapter(payload(), None)))
     assert statsig.initialize().wait(PATIENCE)
-    threads = [thread for thread in threading.enumerate() if thread.name == "statsig-fastly-polling"]
+    (thread,) = polling() - others
     gone = weakref.ref(statsig)
     del statsig
     gc.collect()
     assert gone() is None
-    for thread in threads:
-        thread.join(PATIENCE)
-    assert not any(thread.is_alive() for thread in threads)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 # On request

@@ -274,7 +274,7 @@ class Manifest:
         self, place: str, key: str, item: dict[str, object], file_names: tuple[str, ...]
     ) -> LocalEntry:
         if problem := key_problem(key, local=True):
-            raise AdapterError(f"{place[:200]}: a key {problem}")
+            raise AdapterError(f"{place[:1000]}: a key {problem}")
         file_name = next((name for name in file_names if name in item), None)
         if (file_name is None) == ("data" not in item):
             both = "both" if file_name else "neither"
