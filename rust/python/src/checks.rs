@@ -209,7 +209,7 @@ impl PyEvaluator {
         check_name(name)?;
         let name = name.cast::<PyString>()?;
         self.watch.notice(name.py())?;
-        with_caller(user, |caller| self.result_for(kind, caller, name, counts))?
+        with_caller(user, |caller| self.result_for(kind, caller, name, counts))
     }
 
     /// As [`Self::result`], with arguments that were looked at.

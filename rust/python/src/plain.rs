@@ -55,7 +55,7 @@ impl PyEvaluator {
                 }
             }
             self.passes_whole(name, caller, counts)
-        })?
+        })
     }
 
     /// As [`Self::passes`], of a gate that takes more than one rule to decide.
@@ -105,7 +105,7 @@ impl PyEvaluator {
                 }
             }
             self.new_result_object(kind, caller, name, counts, new)
-        })?
+        })
     }
 
     /// As [`Self::result_object`], where the object is made, and kept if others may get it as well.
