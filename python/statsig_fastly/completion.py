@@ -6,7 +6,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from statsig_fastly.step_thread import CAN_START_THREADS
+from statsig_fastly.threads import start_daemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -74,16 +74,8 @@ class Completion(Generic[T]):
             else:
                 self._finish(value, None)
 
-        if not CAN_START_THREADS:
-            target()
-            return
-        try:
-            threading.Thread(target=target, name=name, daemon=True).start()
-        except RuntimeError as error:
-            # Python 3.12 refuses threads to exit handlers, and there nobody minds waiting.
-            if "interpreter shutdown" not in str(error):
-                raise
-            target()
+        if not start_daemon(threading.Thread(target=target, name=name, daemon=True)):
+            target()  # at the end of the interpreter nobody minds waiting
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits at most `timeout` seconds (None: for ever). True if the work is done."""

@@ -12,6 +12,8 @@ import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from statsig_fastly import threads
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -149,6 +151,7 @@ def at_exit() -> None:
         _try(delivery, 0.0, begin=True)
     for delivery in deliveries:
         _try(delivery, started + delivery.exit_timeout - time.monotonic(), begin=False)
+    threads.end()
 
 
 def _try(delivery: Delivery, timeout: float, *, begin: bool) -> None:
@@ -173,6 +176,7 @@ def _after_fork() -> None:
 
 def _in_child() -> None:
     _after_fork()
+    threads.forked()
     _held.clear()
     for forkable in [*_forkable, *_live, *_background]:
         forkable.forked()

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING
 
+from statsig_fastly.threads import CAN_START_THREADS, start_daemon
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CAN_START_THREADS", "StepThread"]
+__all__ = ["StepThread"]
 
 _log = logging.getLogger("statsig_fastly")
-
-CAN_START_THREADS = sys.platform != "wasi"
-"""False inside a Fastly Compute component."""
 
 _AFTER_A_FAULT_S = 60.0
 
@@ -66,10 +64,9 @@ class StepThread:
         # Whoever comes until it is alive starts another one, which ends at once.
         thread = self._latest = threading.Thread(target=self._run, name=self._name, daemon=True)
         try:
-            thread.start()
-        except RuntimeError:  # no more threads, or the interpreter is shutting down
+            return start_daemon(thread)
+        except RuntimeError:  # no more threads
             return False
-        return True
 
     def stop(self) -> None:
         """Ends the thread as soon as nothing waits; another signal starts a new one for as long."""

@@ -14,7 +14,8 @@ from statsig_fastly import lifecycle
 from statsig_fastly.backoff import Chance, pause_after
 from statsig_fastly.clocks import steady
 from statsig_fastly.completion import Completion
-from statsig_fastly.step_thread import CAN_START_THREADS, StepThread
+from statsig_fastly.step_thread import StepThread
+from statsig_fastly.threads import CAN_START_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
