@@ -266,7 +266,10 @@ impl PyEvaluator {
     }
 
     /// What the users in the rows of a table get. Nothing of it is logged.
-    #[pyo3(signature = (table, *, gates = Vec::new(), experiments = Vec::new(), threads = None))]
+    #[pyo3(
+        signature = (table, *, gates = Vec::new(), experiments = Vec::new(), threads = None),
+        text_signature = "($self, table, *, gates=(), experiments=(), threads=None)"
+    )]
     #[allow(clippy::needless_pass_by_value, reason = "what PyO3 makes of a sequence")]
     fn evaluate_batch(
         &self,
