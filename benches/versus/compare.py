@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from contextlib import contextmanager
+from itertools import count, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,8 @@ BARS = {
 # Users who pass, and of the experiment those in one of the groups.
 SHARES = {"A": 1.0, "B": 0.5, "C": 0.2, "D": 0.333}
 SLACK = 0.06
+
+NUMBERS = count()
 
 
 def main() -> int:
@@ -78,7 +81,6 @@ def measured(exposures: bool, rounds: int, loop: int) -> Iterator[dict[str, Any]
             peers[name] = PEERS[name](exposures)
     for name, peer in peers.items():
         check_shares(name, peer)
-    ids = [f"user-{number:07d}" for number in range(loop)]
     empty = compiled("pass", {})
     loops = {
         (case, how, name): compiled(peer.source(case, how), peer.scope)
@@ -88,13 +90,15 @@ def measured(exposures: bool, rounds: int, loop: int) -> Iterator[dict[str, Any]
     }
     times: dict[Any, list[tuple[int, int]]] = {key: [] for key in [*loops, None]}
     for run in loops.values():
-        run(ids, range(min(loop, 50)))
+        run(fresh_ids(loop), range(min(loop, 50)))
     gc.disable()
     for _ in range(rounds):
-        times[None].append(timed(empty, ids))
-        for key, run in loops.items():
-            peers[key[2]].forget()
-            times[key].append(timed(run, ids))
+        times[None].append(timed(empty, fresh_ids(loop)))
+        for (case, how), group in groupby(loops, key=lambda key: key[:2]):
+            ids = fresh_ids(loop)  # whom nobody has seen, or exposures would be repetitions
+            for _, _, name in group:
+                peers[name].forget()
+                times[case, how, name].append(timed(loops[case, how, name], ids))
         gc.collect()
     gc.enable()
     for peer in peers.values():
@@ -115,13 +119,21 @@ def measured(exposures: bool, rounds: int, loop: int) -> Iterator[dict[str, Any]
         }
 
 
+def fresh_ids(number: int) -> list[str]:
+    """So many ids that no other list has."""
+    return [f"user-{next(NUMBERS):09d}" for _ in range(number)]
+
+
 def check_shares(name: str, peer: Peer) -> None:
     """Work is equal only if answers are: the share of users who get something is that of the case."""
     users = 2000
     for case, share in SHARES.items():
         scope = {**peer.scope, "ids": [f"user-{number:07d}" for number in range(users)]}
         code = compile(peer.source(case, "fresh attributes"), case, "eval")
-        answers = [eval(code, {**scope, "n": number}) for number in range(users)]  # noqa: S307
+        answers = []
+        for number in range(users):
+            answers.append(eval(code, {**scope, "n": number}))  # noqa: S307
+            peer.forget()
         found = sum(answer in {True, "blue"} for answer in answers) / users
         if abs(found - share) > SLACK:
             raise RuntimeError(f"{name}, case {case}: {found:.1%} of all users, expected {share:.1%}")

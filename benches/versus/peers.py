@@ -53,14 +53,28 @@ def imported(module: str) -> Any:
 
 def ours(exposures: bool) -> Peer:
     import statsig_fastly
-    from statsig_fastly._native import Evaluator, EventLog
 
-    class Client(Evaluator):
-        """As `Statsig` is; its events are thrown away instead of sent, between the rounds."""
+    # Nobody listens there, and nothing is sent: events are thrown away between the rounds.
+    options = statsig_fastly.StatsigOptions(
+        data_adapter=statsig_fastly.MemoryAdapter(payload()),
+        sync_policy=statsig_fastly.SyncPolicy.manual(),
+        disable_all_logging=not exposures,
+        log_event_url="http://127.0.0.1:9/v1/log_event",
+        event_logging_flush_interval_ms=3_600_000,
+    )
+    client = statsig_fastly.Statsig("secret-bench", options)
+    if not client.initialize().result(10).init_success:
+        raise RuntimeError(client.initialize().result())
 
-    log = EventLog(batch_size=2000, capacity=20_000, dedupe_ms=60_000, dedupe_keys=100_000)
-    client = Client("production", None, events=log if exposures else None)
-    client._load(payload(), "Bench")
+    def forget() -> None:
+        # As if they were sent: what repeats one of them is a repetition still.
+        while client._delivery is not None and client._delivery._log.take(2000) is not None:
+            pass
+
+    def close() -> None:
+        forget()
+        client.shutdown().wait()
+
     names = {letter: repr(name) for letter, name in NAMES.items()}
     checks = {letter: f"statsig.check_gate({{user}}, {names[letter]})" for letter in "ABC"}
     checks["D"] = f"statsig.get_experiment({{user}}, {names['D']}).get('color', 'red')"
@@ -79,7 +93,8 @@ def ours(exposures: bool) -> Peer:
             "fresh attributes": f"StatsigUser(ids[n], {FIELDS})",
         },
         checks,
-        forget=log.clear,
+        close=close,
+        forget=forget,
     )
 
 

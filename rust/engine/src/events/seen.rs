@@ -10,12 +10,12 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(crate) struct Seen {
     keys: HashTable<Entry>,
-    /// The same keys, oldest first.
-    order: VecDeque<u128>,
+    /// The same, oldest first.
+    order: VecDeque<Entry>,
     max_keys: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Entry {
     key: u128,
     since: u64,
@@ -51,17 +51,16 @@ impl Seen {
     #[cold]
     fn insert(&mut self, key: u128, now: u64, window_ms: u64) {
         while let Some(&oldest) = self.order.front() {
-            let Ok(entry) = self.keys.find_entry(hash(oldest), |entry| entry.key == oldest) else {
-                self.order.pop_front();
-                continue;
-            };
-            if self.order.len() < self.max_keys && !is_over(entry.get().since, now, window_ms) {
+            if self.order.len() < self.max_keys && !is_over(oldest.since, now, window_ms) {
                 break;
             }
-            entry.remove();
             self.order.pop_front();
+            if let Ok(entry) = self.keys.find_entry(hash(oldest.key), |entry| entry.key == oldest.key) {
+                entry.remove();
+            }
         }
-        self.keys.insert_unique(hash(key), Entry { key, since: now }, |entry| hash(entry.key));
-        self.order.push_back(key);
+        let entry = Entry { key, since: now };
+        self.keys.insert_unique(hash(key), entry, |entry| hash(entry.key));
+        self.order.push_back(entry);
     }
 }
