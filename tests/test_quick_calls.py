@@ -7,6 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from small_project import TIME, payload
 from statsig_fastly import (
@@ -181,3 +183,72 @@ def test_a_result_outlives_its_payload() -> None:
     checks._load(payload(TIME + 1, 2), "Test")
     del checks
     assert (config.name, config.get("a"), config.value["a"], config.rule_id) == ("number", 1, 1, "rule_1")
+
+
+TEXTS = ("user_id", "email", "ip", "country", "locale", "app_version", "user_agent")
+MAPS = ("custom", "custom_ids", "private_attributes", "statsig_environment")
+ARGUMENTS = (*TEXTS, *MAPS)
+TEXT = st.text(max_size=5).filter(lambda text: text.isprintable())
+SOME_TEXT = st.none() | TEXT
+SOME_MAP = st.none() | st.dictionaries(TEXT, TEXT | st.integers(0, 99) | st.booleans(), max_size=3)
+
+
+@st.composite
+def user_arguments(draw: st.DrawFn) -> tuple[list[Any], dict[str, Any]]:
+    """Some by position, some of the others by name, in any order, by the names of source or equal ones."""
+    values: list[Any] = [draw(SOME_TEXT if name in TEXTS else SOME_MAP) for name in ARGUMENTS]
+    count = draw(st.integers(0, len(ARGUMENTS)))
+    rest = draw(st.permutations(range(count, len(ARGUMENTS))))
+    chosen = rest[: draw(st.integers(0, len(rest)))]
+    write = sys.intern if draw(st.booleans()) else unlike
+    return values[:count], {write(ARGUMENTS[index]): values[index] for index in chosen}
+
+
+@given(user_arguments())
+def test_users_are_those_pyo3_makes(arguments: tuple[list[Any], dict[str, Any]]) -> None:
+    args, named = arguments
+    user, made = StatsigUser(*args, **named), StatsigUser.__new__(StatsigUser, *args, **named)
+    assert user == made
+    assert repr(user) == repr(made)
+    given = {**dict(zip(ARGUMENTS, args, strict=False)), **named}
+    for name in ARGUMENTS:
+        expected = given.get(name)
+        assert getattr(user, name) == ("" if name == "user_id" and expected is None else expected)
+
+
+def made_wrongly(*args: Any, **named: Any) -> StatsigUser:  # noqa: ANN401 - what the types do not allow
+    return StatsigUser(*args, **named)
+
+
+WRONG_USERS: dict[str, tuple[Callable[[], object], str]] = {
+    "too many": (
+        lambda: made_wrongly(*[None] * 12),
+        "takes from 0 to 11 positional arguments but 12 were given",
+    ),
+    "unknown": (lambda: made_wrongly("u", nope=1), "got an unexpected keyword argument 'nope'"),
+    "twice": (lambda: made_wrongly("u", user_id="v"), "got multiple values for argument 'user_id'"),
+    "id": (lambda: made_wrongly(5), "argument 'user_id': expected str or None, got int"),
+    "field": (lambda: made_wrongly("u", ip=5), "argument 'ip': expected str or None, got int"),
+    "map": (lambda: made_wrongly("u", custom=5), "argument 'custom': expected a mapping of str"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_USERS)
+def test_wrong_arguments_of_users_are_named(wrong: str) -> None:
+    call, text = WRONG_USERS[wrong]
+    with pytest.raises(TypeError, match=text):
+        call()
+
+
+def test_a_user_keeps_nothing_it_was_made_of() -> None:
+    values: list[Any] = [unlike("text") for _ in TEXTS] + [{unlike("key"): unlike("value")} for _ in MAPS]
+    before = [sys.getrefcount(value) for value in values]
+    for _ in range(50):
+        StatsigUser(*values)
+        StatsigUser(**dict(zip(ARGUMENTS, values, strict=True)))
+        StatsigUser(**{unlike(name): value for name, value in zip(ARGUMENTS, values, strict=True)})
+        with pytest.raises(TypeError):
+            StatsigUser(*values, 5)
+        with pytest.raises(TypeError):
+            StatsigUser(values[0], user_id=values[0])
+    assert [sys.getrefcount(value) for value in values] == before

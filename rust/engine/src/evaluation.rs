@@ -48,6 +48,14 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// That of an evaluation that ended as it should, with nothing else to be said of it.
+    pub(crate) const RECOGNIZED: Self = Self {
+        reason: Reason::Recognized,
+        is_override: false,
+        id_list_lookup: false,
+        country_not_loaded: false,
+    };
+
     /// The reason of what the application sets itself, whatever is loaded.
     pub const LOCAL_OVERRIDE: &str = "LocalOverride:Recognized";
 

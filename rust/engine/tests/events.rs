@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use statsig_engine::{
     Application, Basis, CheckKind, Event, EventCounts, EventLimits, EventLog, EventUser, EventValue, Exposed,
-    Input, Origin, PackedUser, UserView, Waiting, custom_event, evaluate, write_event,
+    Input, Origin, PackedUser, UserView, Waiting, custom_event, decide, evaluate, write_event,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -104,6 +104,73 @@ fn project(parts: Value, rule_changes: Value) -> Arc<Known> {
 
 fn plain() -> Arc<Known> {
     project(json!({}), json!({}))
+}
+
+/// The exposure of what one rule decides, made without an evaluation.
+fn decided(
+    known: &Arc<Known>,
+    (kind, name): (CheckKind, &str),
+    user: &Arc<PackedUser>,
+    is_manual: bool,
+) -> Option<Event<Arc<Known>, Kept>> {
+    let (ruleset, nobody) = (&known.0.0, PackedUser::default());
+    let spec = ruleset.find(kind.specs(), name).filter(|&spec| ruleset.is_plain(spec))?;
+    let decision = decide(ruleset, spec, &Input { now: NOW, ..Input::new(user.view(), nobody.view()) });
+    Event::of_decision(Arc::clone(known), kind, &decision, is_manual, || (TIME, Kept(Arc::clone(user)))).ok()
+}
+
+#[test]
+fn a_decision_is_exposed_as_its_evaluation_is() {
+    let half = json!({"passPercentage": 50, "groupName": "Half", "samplingRate": 7});
+    let always = rule("r", json!(["always"]), half);
+    let plan = json!({"plan": support::user_field("plan", "any", json!(["pro"]))});
+    let only = |value: Value| rule("only", json!(["plan"]), json!({"returnValue": value}));
+    let specs = json!({
+        "condition_map": support::with(conditions(&[]), plan),
+        "feature_gates": {
+            "half": gate(json!([always]), json!({"version": 4})),
+            "none": gate(json!([]), json!({})),
+            "plan": gate(json!([only(json!(true)), always]), json!({})),
+        },
+        "dynamic_configs": {
+            "e": experiment(json!([only(json!({"a": 1}))]), json!({"version": 3, "isActive": true})),
+        },
+    });
+    let known = Arc::new(Known(Project::new(&payload(specs))));
+    let mut compared = 0;
+    for number in 0..40 {
+        let plan = ["pro", "free"][number % 2];
+        let user = Arc::new(user(&json!({"userID": format!("user-{number}"), "custom": {"plan": plan}})));
+        for name in ["half", "none", "plan", "e"] {
+            let kinds: &[_] =
+                if name == "e" { &[CheckKind::Config, CheckKind::Experiment] } else { &[CheckKind::Gate] };
+            for (&kind, is_manual) in kinds.iter().flat_map(|kind| [(kind, false), (kind, true)]) {
+                let Some(event) = decided(&known, (kind, name), &user, is_manual) else {
+                    continue;
+                };
+                let nobody = PackedUser::default();
+                let input = Input { now: NOW, ..Input::new(user.view(), nobody.view()) };
+                let evaluation = evaluate(&known.0.0, kind, name, &input);
+                let exposed =
+                    Exposed { is_manual, ..Exposed::new(&known.0.0, kind, name, &evaluation, user.view()) };
+                let mut log = log();
+                let keep = || (TIME, Arc::clone(&known), Some(Kept(Arc::clone(&user))));
+                let _ = log.take_in(&exposed, exposed.key(), 0, keep);
+                assert_eq!(written(&event), written(&log.take(1, TIME)[0]), "{kind:?} {name}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 40 * 2 * 5);
+}
+
+#[test]
+fn a_decision_is_looked_at_closer_where_exposures_are_sampled_and_of_layers() {
+    let user = somebody(1);
+    assert!(decided(&plain(), (CheckKind::Gate, "g0"), &user, false).is_some());
+    assert!(decided(&plain(), (CheckKind::Layer, "l"), &user, false).is_none());
+    let sampling = project(json!({"sdk_configs": {"sampling_mode": "on"}}), json!({}));
+    assert!(decided(&sampling, (CheckKind::Gate, "g0"), &user, false).is_none());
 }
 
 #[test]

@@ -167,6 +167,22 @@ impl PyEventLog {
         if waiting.is_first || waiting.is_full { self.tell(py, waiting.is_full) } else { Ok(()) }
     }
 
+    /// As [`Self::change`], to take an event in. PyO3 need not know of the caller that it is attached.
+    #[inline]
+    pub(crate) fn push(&self, event: LoggedEvent) -> Recorded {
+        let waiting = self.lock().push(event);
+        if waiting.is_first || waiting.is_full || waiting.evicted.is_some() {
+            return self.pushed(waiting);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pushed(&self, waiting: Waiting<LoggedEvent>) -> Recorded {
+        Python::attach(|py| self.change(py, |_| waiting))
+    }
+
     #[cold]
     fn tell(&self, py: Python<'_>, is_full: bool) -> Recorded {
         let notify = self.listener().as_ref().map(|notify| notify.clone_ref(py));

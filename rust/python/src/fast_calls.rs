@@ -5,17 +5,17 @@
 //! functions; all others, and all that may drop what PyO3 counts, go the long way, which is the method PyO3 made.
 
 use pyo3::ffi;
-use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::PyType;
 use statsig_engine::CheckKind;
 use std::ffi::{CStr, CString};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::arguments::check_options;
 use crate::evaluator::{PyEvaluator, counts};
+use crate::given::{Given, answered, incomplete};
 use crate::options::{
     PyDynamicConfigEvaluationOptions, PyExperimentEvaluationOptions, PyFeatureGateEvaluationOptions,
 };
@@ -43,92 +43,33 @@ impl Method {
     }
 }
 
-/// Arguments of a call as the interpreter hands them over.
-struct Given {
-    slf: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-}
-
 /// Makes a call with positional arguments only, at least `least` of `MOST`, through `call`.
-///
-/// # Safety
-/// The arguments are those the interpreter calls a method of `T` with.
 #[inline]
-unsafe fn enter<const MOST: usize, T: pyo3::PyClass>(
-    given: &Given,
+fn enter<'py, const MOST: usize, T: pyo3::PyClass>(
+    slf: &Bound<'py, T>,
+    given: &Given<'_, 'py>,
     least: usize,
     method: &Method,
-    call: impl for<'py> FnOnce(&Bound<'py, T>, [Option<&Bound<'py, PyAny>>; MOST]) -> PyResult<Bound<'py, PyAny>>,
-) -> *mut ffi::PyObject {
-    let count = given.count.cast_unsigned();
-    if !given.names.is_null() || count < least || count > MOST {
-        // SAFETY: see above.
-        return unsafe { take(given, method) };
+    call: impl FnOnce(&Bound<'py, T>, [Option<&Bound<'py, PyAny>>; MOST]) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if given.named() > 0 || given.positional < least || given.positional > MOST {
+        return take(slf.as_any(), given, method);
     }
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: the interpreter calls attached.
-        let py = unsafe { Python::assume_attached() };
-        // SAFETY: arguments live as long as the call; there are `count` of them.
-        let given_at = |index: usize| unsafe { Borrowed::from_ptr(py, *given.args.add(index)) };
-        let borrowed: [Option<Borrowed<'_, '_, PyAny>>; MOST] =
-            std::array::from_fn(|index| (index < count).then(|| given_at(index)));
-        // SAFETY: as above, and a method is called with an instance of its class.
-        let slf = unsafe { Borrowed::from_ptr(py, given.slf).cast_unchecked::<T>() };
-        let args = std::array::from_fn(|index| borrowed[index].as_deref());
-        match call(&slf, args) {
-            Ok(result) => result.into_ptr(),
-            Err(error) => {
-                error.restore(py);
-                std::ptr::null_mut()
-            }
-        }
-    }));
-    outcome.unwrap_or_else(|panic| panicked(&*panic))
-}
-
-#[cold]
-fn panicked(panic: &(dyn std::any::Any + Send)) -> *mut ffi::PyObject {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned();
-    Python::attach(|py| PanicException::new_err((text,)).restore(py));
-    std::ptr::null_mut()
+    let values: [_; MOST] = std::array::from_fn(|index| given.get(index));
+    call(slf, std::array::from_fn(|index| values[index].as_deref()))
 }
 
 /// Makes a call the long way.
-///
-/// # Safety
-/// As for [`enter`].
 #[cold]
 #[inline(never)]
-unsafe fn take(given: &Given, method: &Method) -> *mut ffi::PyObject {
-    Python::attach(|py| {
-        let call = || {
-            let count = given.count.cast_unsigned();
-            // SAFETY: arguments live as long as the call. There are `count`, and after them one for each of `names`.
-            let at = |index: usize| unsafe { Borrowed::from_ptr(py, *given.args.add(index)) }.to_owned();
-            // SAFETY: the same goes for these.
-            let slf = unsafe { Borrowed::from_ptr(py, given.slf) }.to_owned();
-            // SAFETY: null or a tuple of texts.
-            let names = unsafe { Bound::from_borrowed_ptr_or_opt(py, given.names) };
-            let positional =
-                PyTuple::new(py, std::iter::once(slf).chain((0..count).map(at)).collect::<Vec<_>>())?;
-            let named = PyDict::new(py);
-            if let Some(names) = names {
-                for (index, name) in names.cast::<PyTuple>()?.iter().enumerate() {
-                    named.set_item(name, at(count + index))?;
-                }
-            }
-            method.long_way.get(py).ok_or_else(incomplete)?.bind(py).call(positional, Some(&named))
-        };
-        match call() {
-            Ok(result) => result.into_ptr(),
-            Err(error) => {
-                error.restore(py);
-                std::ptr::null_mut()
-            }
-        }
+fn take<'py>(
+    slf: &Bound<'py, PyAny>,
+    given: &Given<'_, 'py>,
+    method: &Method,
+) -> PyResult<Bound<'py, PyAny>> {
+    Python::attach(|_| {
+        let (args, named) = given.packed(slf.clone())?;
+        method.long_way.get(slf.py()).ok_or_else(incomplete)?.bind(slf.py()).call(args, Some(&named))
     })
 }
 
@@ -143,7 +84,12 @@ macro_rules! fast_calls {
             names: *mut ffi::PyObject,
         ) -> *mut ffi::PyObject {
             // SAFETY: the interpreter calls it, as a method of the class it was made for.
-            unsafe { enter::<_, $class>(&Given { slf, args, count, names }, $least, &$method, $call) }
+            unsafe {
+                answered(args, count.cast_unsigned(), names, |given| {
+                    let slf = Borrowed::from_ptr(given.py(), slf);
+                    enter(slf.cast_unchecked::<$class>().deref(), &given, $least, &$method, $call)
+                })
+            }
         }
     )*};
 }
@@ -190,12 +136,6 @@ fn get<'py>(
     fallback: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     outcome.get(parameter_name(name.ok_or_else(incomplete)?)?, fallback)
-}
-
-/// Arguments that are there because [`enter`] counted them.
-#[cold]
-fn incomplete() -> PyErr {
-    pyo3::exceptions::PySystemError::new_err("arguments are missing")
 }
 
 #[inline]

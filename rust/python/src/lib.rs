@@ -17,6 +17,7 @@ mod experiment_groups;
 mod exposures;
 mod extract;
 mod fast_calls;
+mod given;
 mod held;
 mod id_lists;
 mod json;
@@ -33,6 +34,7 @@ mod sticky;
 mod stored;
 mod user;
 mod user_agent;
+mod user_calls;
 mod user_columns;
 mod watch;
 
@@ -74,6 +76,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::errors::refuse_subinterpreter()?;
         crate::fast_calls::install(module.py())?;
+        crate::user_calls::install(module.py());
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

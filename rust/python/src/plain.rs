@@ -4,12 +4,12 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use statsig_engine::{CheckKind, Decision, Exposed, Input, SpecId, UserView, decide};
+use statsig_engine::{CheckKind, Decision, Event, Exposed, Input, SpecId, UserView, decide};
 use std::sync::Arc;
 
 use crate::arguments::{check_name, name_of};
 use crate::checks::Counts;
-use crate::clock::{now_ms, steady_ms};
+use crate::clock::{about_now_ms, now_ms, steady_ms};
 use crate::evaluator::{PyEvaluator, counts};
 use crate::events::PyEventLog;
 use crate::held::Held;
@@ -234,6 +234,7 @@ impl PyEvaluator {
     }
 
     /// Notes a check once the payload is no longer held.
+    #[cold]
     #[inline(never)]
     fn note_after(
         &self,
@@ -244,13 +245,20 @@ impl PyEvaluator {
         caller: Caller<'_, '_>,
         counts: Counts,
     ) -> PyResult<()> {
-        let shared = held.share();
+        let Some(mut loaded) = held.share() else {
+            return Ok(());
+        };
         drop(held);
+        if let (Note::Exposure(..), Some(events)) = (note, &self.events) {
+            let is_manual = counts == Counts::ManualExposure;
+            let keep = || (about_now_ms(), caller.keep());
+            match Event::of_decision(loaded, asked.0, &decision, is_manual, keep) {
+                Ok(event) => return Ok(events.get().push(event)?),
+                Err(given_back) => loaded = given_back,
+            }
+        }
         // What is noted may drop objects: PyO3 has to know that it may.
-        Python::attach(|_| match shared {
-            Some(loaded) => self.carry_out(note, &loaded, asked, decision, caller, counts),
-            None => Ok(()),
-        })
+        Python::attach(|_| self.carry_out(note, &loaded, asked, decision, caller, counts))
     }
 
     #[inline(never)]

@@ -60,13 +60,7 @@ impl PyStatsigUser {
         private_attributes: Option<&Bound<'_, PyAny>>,
         statsig_environment: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let others = [&email, &ip, &country, &locale, &app_version, &user_agent, &custom, &custom_ids];
-        if let Some(id) = user_id
-            && others.iter().chain(&[&private_attributes, &statsig_environment]).all(|other| other.is_none())
-        {
-            return Self::of_id(id);
-        }
-        let values = [
+        Self::of([
             user_id,
             email,
             ip,
@@ -78,14 +72,7 @@ impl PyStatsigUser {
             custom_ids,
             private_attributes,
             statsig_environment,
-        ];
-        let mut draft = Draft::new();
-        for ((name, _, part), value) in FIELDS.iter().zip(values) {
-            if let Some(value) = value {
-                draft.set(name, *part, value)?;
-            }
-        }
-        draft.finish()
+        ])
     }
 
     /// The user id; "" if none was given.
@@ -209,6 +196,23 @@ impl PyStatsigUser {
 }
 
 impl PyStatsigUser {
+    /// A user of these arguments, in the order of [`FIELDS`].
+    #[inline]
+    pub(crate) fn of(values: [Option<&Bound<'_, PyAny>>; FIELDS.len()]) -> PyResult<Self> {
+        if let Some(id) = values[0]
+            && values[1..].iter().all(Option::is_none)
+        {
+            return Self::of_id(id);
+        }
+        let mut draft = Draft::new();
+        for ((name, _, part), value) in FIELDS.iter().zip(values) {
+            if let Some(value) = value {
+                draft.set(name, *part, value)?;
+            }
+        }
+        draft.finish()
+    }
+
     /// A user of whom nothing is known but the id.
     #[inline]
     fn of_id(id: &Bound<'_, PyAny>) -> PyResult<Self> {

@@ -66,6 +66,11 @@ impl Ruleset {
 }
 
 impl Decision {
+    #[inline]
+    pub(crate) fn spec(&self) -> SpecId {
+        self.spec
+    }
+
     /// The value of a gate.
     #[must_use]
     pub fn passes(&self) -> bool {

@@ -3,6 +3,7 @@
 use fastmurmur3::murmur3_x64_128;
 
 use super::Sampled;
+use crate::eval::Decision;
 use crate::evaluation::{Evaluation, Reason, SecondaryExposure, Standing};
 use crate::overrides::Overrides;
 use crate::ruleset::{CheckKind, Ruleset, SpecId, SpecKind, StringId};
@@ -229,6 +230,37 @@ impl<'a> Exposed<'a> {
             secondary,
             sampled,
         }
+    }
+}
+
+impl Exposure {
+    /// What [`Exposed::exposure`] makes of a decision. None of a layer, whose parameters are exposed.
+    #[inline]
+    pub(crate) fn of_decision(
+        ruleset: &Ruleset,
+        kind: CheckKind,
+        decision: &Decision,
+        is_manual: bool,
+    ) -> Option<Self> {
+        let spec = ruleset.spec(decision.spec());
+        let subject = match kind {
+            CheckKind::Gate => Subject::Gate,
+            CheckKind::Config => Subject::Config { tells_passed: true },
+            CheckKind::Experiment => Subject::Config { tells_passed: !is_manual },
+            CheckKind::Layer => return None,
+        };
+        Some(Self {
+            subject,
+            name: Name::Known(spec.name),
+            passes: decision.passes(),
+            is_manual,
+            standing: Standing::RECOGNIZED,
+            rule: decision.rule_id(ruleset),
+            version: spec.version,
+            mapped: None,
+            secondary: Some(Box::default()),
+            sampled: Sampled::WHOLE,
+        })
     }
 }
 

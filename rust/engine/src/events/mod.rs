@@ -19,6 +19,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::eval::Decision;
+use crate::ruleset::CheckKind;
 use crate::user::UserView;
 use exposure::Exposure;
 use seen::Seen;
@@ -85,6 +87,30 @@ impl<B, U> Event<B, U> {
 }
 
 impl<B: Basis, U> Event<B, U> {
+    /// The exposure of a check that came to a decision: what [`EventLog::take_in`] makes of it. `keep` gives the
+    /// time in ms since the epoch and the user.
+    ///
+    /// # Errors
+    /// Gives `basis` back where there is more to look at: the project samples, or it is a layer.
+    #[inline]
+    pub fn of_decision(
+        basis: B,
+        kind: CheckKind,
+        decision: &Decision,
+        is_manual: bool,
+        keep: impl FnOnce() -> (u64, U),
+    ) -> Result<Self, B> {
+        let ruleset = basis.origin().ruleset;
+        if ruleset.sampling.mode != SamplingMode::Off {
+            return Err(basis);
+        }
+        let Some(exposure) = Exposure::of_decision(ruleset, kind, decision, is_manual) else {
+            return Err(basis);
+        };
+        let (time, user) = keep();
+        Ok(Self { time, user: Some(user), what: What::Exposure(basis, exposure) })
+    }
+
     /// Writes an exposure out, unless what its ids belong to is in use, which is given back.
     fn write_out(&mut self, in_use: impl Fn(&B) -> bool) -> Option<B> {
         let What::Exposure(basis, exposure) = &self.what else {
