@@ -186,17 +186,18 @@ class Backlog:
 
         Args:
             tried: Batches, and names of files, to pass over.
-            with_demoted: False leaves out batches that failed again and again.
+            with_demoted: False leaves out batches that failed again and again. True takes what failed least
+                often first: of many that had their share of an outage, one may never arrive.
         """
         if self._spool is not None:
             claim = self._spool.claim(tried, with_demoted=with_demoted)
             if claim is not None:
                 return claim.batch
         with self.lock:
-            for batch in self._held:
-                if batch not in tried and (with_demoted or not batch.demoted):
-                    return batch
-        return None
+            left = [batch for batch in self._held if batch not in tried]
+            if with_demoted:
+                return min(left, key=lambda batch: batch.failures, default=None)
+            return next((batch for batch in left if not batch.demoted), None)
 
     def remove(self, batch: Batch, fate: Fate) -> None:
         """Takes a batch off: it was sent, or it never will be."""
@@ -241,12 +242,12 @@ class Backlog:
         except OSError:
             for part in written:
                 part.discard()
-            self.set_back(batch, answered=True)
+            self.set_back(batch)
 
-    def set_back(self, batch: Batch, *, answered: bool) -> None:
+    def set_back(self, batch: Batch) -> None:
         """Keeps a batch that failed for another try."""
         batch.retries += 1
-        batch.failures += answered
+        batch.failures += 1
         if batch.claim is not None and self._spool is not None:
             self._spool.tried(batch.claim)
             return

@@ -392,7 +392,7 @@ class EventDelivery:
         if verdict.kind == "retry":
             self._backoff.failed(verdict.retry_after)
             self._reports.failed(verdict)
-            self._backlog.set_back(batch, answered=verdict.status is not None)
+            self._backlog.set_back(batch)
             return verdict.status is not None
         if verdict.kind == "refused":
             self._reports.refused(verdict, batch.count)

@@ -219,10 +219,14 @@ class Spool:
 
         Args:
             skip: Names to pass over.
-            with_demoted: False leaves out files that failed again and again in this process.
+            with_demoted: False leaves out files that failed again and again in this process. True takes what
+                failed least often first.
         """
         self.is_hindered = False
-        for file in self._files():
+        files = self._files()
+        if with_demoted:
+            files.sort(key=lambda file: self.accounts.tries(file.name)[1])
+        for file in files:
             retries, failures = self.accounts.tries(file.name)
             if file.name in skip or (demoted(failures) and not with_demoted):
                 continue
