@@ -104,7 +104,7 @@ def test_all_arrive_after_five_minutes_without_a_collector(
 
 
 def test_the_spool_is_bounded_and_counts_what_it_loses(
-    emulator: Emulator, clock: StandingClock, tmp_path: Path
+    emulator: Emulator, clock: StandingClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path, spool_max_bytes=2000)
@@ -119,6 +119,9 @@ def test_the_spool_is_bounded_and_counts_what_it_loses(
     drive(delivery, clock)
     assert balanced(delivery).sent == 200 - lost
     assert arrived(emulator) == names(lost, 200)
+    said = [text for text in caplog.messages if "the spool is full" in text]
+    assert sum(int(text.split()[0]) for text in said) == lost
+    assert len(said) == 2  # at once, and the rest after a minute
 
 
 def test_without_a_directory_to_write_to_events_stay_in_memory(
@@ -332,6 +335,7 @@ def test_a_batch_that_is_being_packed_is_not_spooled_before_it_is_whole(
     shutdown = threading.Thread(target=delivery.shutdown, args=(0.05,))
     flush.start()
     assert packing.wait(30)
+    assert delivery._backlog.oldest((), with_demoted=True) is None
     shutdown.start()
     shutdown.join(0.5)  # as long as it may take where nothing waits for the batch
     go_on.set()

@@ -125,6 +125,11 @@ class Backlog:
         return self._spool_counts.own_events
 
     @property
+    def dropped_for_space(self) -> int:
+        """Events that were in files, of whatever process, which this one removed because space was short."""
+        return sum(self._spool_counts.dropped_for_space)
+
+    @property
     def _spool_counts(self) -> SpoolCounts:
         return SpoolCounts() if self._spool is None else self._spool.counts
 
@@ -194,7 +199,7 @@ class Backlog:
             if claim is not None:
                 return claim.batch
         with self.lock:
-            left = [batch for batch in self._held if batch not in tried]
+            left = [batch for batch in self._held if batch.body and batch not in tried]
             if with_demoted:
                 return min(left, key=lambda batch: batch.failures, default=None)
             return next((batch for batch in left if not batch.demoted), None)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from statsig_fastly import lifecycle
+from statsig_fastly import lifecycle, threads
 from statsig_fastly.backoff import Backoff
 from statsig_fastly.clocks import steady
 from statsig_fastly.events.backlog import Backlog
@@ -71,7 +71,7 @@ class EventDelivery:
             digest = key_digest(settings.sdk_key)
             self._spool = Spool(settings.spool_dir, digest, settings.spool_max_bytes)
         self._backlog = Backlog(log, settings, self._spool, clock, wall)
-        self._closed = False
+        self._closed = self._shut = False
         self._inherited = False
         self._inheriting = threading.RLock()
         self._start_over()
@@ -138,6 +138,8 @@ class EventDelivery:
             lifecycle.watch_child()
             if not self._closed:
                 self._thread.signal()
+            elif threads.have_ended():
+                self._reports.too_late()
         except Exception:  # noqa: BLE001 - a check must not fail for this; a flush or the exit will do
             return False
         return True
@@ -190,7 +192,8 @@ class EventDelivery:
                 self._reports.not_in_time(self._backlog.tally.dropped_at_exit - lost)
             self._thread.stop()
             self._let_go()
-            self._reports.lost(self._overflowed(), self._clock(), at_once=True)
+            self._reports.lost(*self._losses(), self._clock(), at_once=True)
+            self._shut = True
         return self._result(before)
 
     def stats(self) -> EventStats:
@@ -203,6 +206,7 @@ class EventDelivery:
         """In a forked child: forgets what the parent will send, and the parent's locks and thread."""
         self._inheriting = threading.RLock()
         self._inherited = True
+        self._closed = self._shut  # a shutdown that was under way is the parent's
         self._log.clear()
         self._backlog.forked()
 
@@ -272,7 +276,7 @@ class EventDelivery:
             self._round(everything=False)
         if self._clock() < self._backoff.until:
             self._set_aside()
-        self._reports.lost(self._overflowed(), self._clock(), at_once=False)
+        self._reports.lost(*self._losses(), self._clock(), at_once=False)
         return self._next_due()
 
     def _round(self, *, everything: bool, end: float | None = None) -> None:
@@ -368,7 +372,7 @@ class EventDelivery:
             due.append(blocked if self._backlog.is_full else now)
         if self._flushes.are_open:
             due.append(now)
-        report = self._reports.lost_due(self._overflowed())
+        report = self._reports.lost_due(*self._losses())
         if report is not None:
             due.append(report)
         return max(0.0, min(due) - now) if due else None
@@ -435,5 +439,6 @@ class EventDelivery:
         stats = self.stats()
         return FlushResult(stats.sent - before[0], stats.pending, stats.dropped - before[1])
 
-    def _overflowed(self) -> int:
-        return self._log.counts["overflowed"] + self._backlog.tally.dropped_overflow
+    def _losses(self) -> tuple[int, int]:
+        overflowed = self._log.counts["overflowed"] + self._backlog.tally.dropped_overflow
+        return overflowed, self._backlog.dropped_for_space
