@@ -226,6 +226,7 @@ class Statsig(LocalOverrides):
         Raises:
             TypeError: The timeout is no number.
             ValueError: The timeout is negative.
+            RuntimeError: There can be no more threads.
         """
         delivery, seconds = self._delivery, _seconds(timeout)
         if delivery is None:
@@ -264,6 +265,7 @@ class Statsig(LocalOverrides):
         Raises:
             TypeError: The timeout is no number.
             ValueError: The timeout is negative.
+            RuntimeError: There can be no more threads.
         """
         seconds = _seconds(timeout)
         with self._locked():

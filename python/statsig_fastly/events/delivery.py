@@ -127,7 +127,8 @@ class EventDelivery:
         It never waits, and raises nothing but what a signal handler raises meanwhile.
 
         Returns:
-            False if it has to be told again, for example because there was no stack left for it.
+            False if it has to be told again, for example because there was no stack left for it, or because
+            there could be no more threads.
         """
         try:
             if self._inherited:
@@ -137,8 +138,8 @@ class EventDelivery:
                 self._backlog.waiting_since = self._clock()
             lifecycle.watch_child()
             if not self._closed:
-                self._thread.signal()
-            elif threads.have_ended():
+                return self._thread.signal() or not threads.CAN_START_THREADS
+            if threads.have_ended():
                 self._reports.too_late()
         except Exception:  # noqa: BLE001 - a check must not fail for this; a flush or the exit will do
             return False
