@@ -124,6 +124,30 @@ def test_the_spool_is_bounded_and_counts_what_it_loses(
     assert len(said) == 2  # at once, and the rest after a minute
 
 
+def test_many_files_are_sent_without_looking_for_each(
+    emulator: Emulator, clock: StandingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = NamedEvents()
+    delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path)
+    emulator.fault(Fault(status=500, times=None))
+    for number in range(50):
+        log.record(*names(10 * number, 10 * number + 10))
+        delivery.step()
+    assert len(list(tmp_path.iterdir())) == 50
+    emulator.clear_faults()
+    looks: list[str] = []
+
+    def look(path: str) -> object:
+        looks.append(path)
+        return scan(path)
+
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", look)
+    drive(delivery, clock)
+    assert arrived(emulator) == names(0, 500)
+    assert len(looks) < 10
+
+
 def test_without_a_directory_to_write_to_events_stay_in_memory(
     emulator: Emulator, clock: StandingClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -335,7 +359,7 @@ def test_a_batch_that_is_being_packed_is_not_spooled_before_it_is_whole(
     shutdown = threading.Thread(target=delivery.shutdown, args=(0.05,))
     flush.start()
     assert packing.wait(30)
-    assert delivery._backlog.oldest((), with_demoted=True) is None
+    assert list(delivery._backlog.waiting((), with_demoted=True)) == []
     shutdown.start()
     shutdown.join(0.5)  # as long as it may take where nothing waits for the batch
     go_on.set()

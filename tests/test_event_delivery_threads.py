@@ -298,7 +298,7 @@ def test_the_thread_outlives_a_fault_of_ours(
 ) -> None:
     log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
-    monkeypatch.setattr(delivery._backlog, "oldest", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(delivery._backlog, "waiting", lambda *_, **__: 1 / 0)
     log.record(*names(0, 10))
     assert delivery.flush(10) == FlushResult(0, 10, 0)
     monkeypatch.undo()

@@ -16,7 +16,7 @@ from statsig_fastly.events.spool_accounts import SpoolCounts
 from statsig_fastly.events.stats import EventStats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from statsig_fastly.events.batches import EventLog
     from statsig_fastly.events.requests import Verdict
@@ -186,8 +186,8 @@ class Backlog:
             return None
         return batch
 
-    def oldest(self, tried: Container[object], *, with_demoted: bool) -> Batch | None:
-        """The oldest batch to try again: the spool's before those in memory.
+    def waiting(self, tried: Container[object], *, with_demoted: bool) -> Iterator[Batch]:
+        """The batches to try again, oldest first: the spool's before those in memory.
 
         Args:
             tried: Batches, and names of files, to pass over.
@@ -195,14 +195,16 @@ class Backlog:
                 often first: of many that had their share of an outage, one may never arrive.
         """
         if self._spool is not None:
-            claim = self._spool.claim(tried, with_demoted=with_demoted)
-            if claim is not None:
-                return claim.batch
-        with self.lock:
-            left = [batch for batch in self._held if batch.body and batch not in tried]
-            if with_demoted:
-                return min(left, key=lambda batch: batch.failures, default=None)
-            return next((batch for batch in left if not batch.demoted), None)
+            for claim in self._spool.claims(tried, with_demoted=with_demoted):
+                yield claim.batch
+        while True:
+            with self.lock:
+                left = [batch for batch in self._held if batch.body and batch not in tried]
+            if not with_demoted:
+                left = [batch for batch in left if not batch.demoted]
+            if not left:
+                return
+            yield min(left, key=lambda batch: batch.failures) if with_demoted else left[0]
 
     def remove(self, batch: Batch, fate: Fate) -> None:
         """Takes a batch off: it was sent, or it never will be."""

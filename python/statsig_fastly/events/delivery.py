@@ -283,11 +283,10 @@ class EventDelivery:
     def _round(self, *, everything: bool, end: float | None = None) -> None:
         """Sends what is due, or everything; each batch once, and the oldest first."""
         tried: set[object] = set()
-        fresh = self._fresh(everything)
-        picks: tuple[Callable[[], Batch | None], ...] = (
-            lambda: self._backlog.oldest(tried, with_demoted=False),
-            lambda: next(fresh, None),
-            lambda: self._backlog.oldest(tried, with_demoted=True),
+        picks = (
+            self._backlog.waiting(tried, with_demoted=False),
+            self._fresh(everything),
+            self._backlog.waiting(tried, with_demoted=True),
         )
         self._spool_waits = self._spool is not None
         failed = self._backlog.tally.failed_requests
@@ -295,7 +294,7 @@ class EventDelivery:
             while True:
                 if not self._may_send(everything, end):
                     return
-                batch = pick()
+                batch = next(pick, None)
                 if batch is None:
                     break
                 tried.add(batch if batch.claim is None else batch.claim.name)
