@@ -69,6 +69,26 @@ def test_a_batch_that_fails_leaves_memory_and_arrives_later(
     assert spooled(tmp_path) == []
 
 
+def test_no_flush_is_due_while_the_collector_is_left_alone(
+    emulator: Emulator, clock: StandingClock, tmp_path: Path
+) -> None:
+    log = NamedEvents()
+    delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path)
+    emulator.fault(Fault(status=500))
+    log.record(*names(0, 10))
+    dues = [delivery.flush_due]
+    wait = delivery.step()
+    assert wait is not None
+    log.record(*names(10, 20))  # in the log until the thread has spooled it
+    dues.append(delivery.flush_due)
+    clock.now += wait
+    dues.append(delivery.flush_due)
+    drive(delivery, clock)
+    dues.append(delivery.flush_due)
+    assert dues == [True, False, True, False]
+    assert balanced(delivery).sent == 20
+
+
 def test_young_events_are_spooled_when_they_get_old(
     emulator: Emulator, clock: StandingClock, tmp_path: Path
 ) -> None:

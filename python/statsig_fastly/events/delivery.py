@@ -113,13 +113,16 @@ class EventDelivery:
 
     @property
     def flush_due(self) -> bool:
-        """True if a batch is full, the oldest event has waited long enough, or a retry may be made."""
+        """True if a batch is full, the oldest event has waited long enough, or a retry may be made.
+
+        False for as long as the collector is left alone after a failure.
+        """
         if self._inherited:
             self._own_process()
         now = self._clock()
-        if self._backlog.held:
-            return now >= self._backoff.until
-        return self._is_due(len(self._log), now)
+        if now < self._backoff.until:
+            return False
+        return self._backlog.held > 0 or self._is_due(len(self._log), now)
 
     def notify(self, full: bool) -> bool:  # noqa: ARG002 - the length of the log says so as well
         """Told by the log, in whatever thread records, that events wait.
