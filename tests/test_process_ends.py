@@ -218,17 +218,23 @@ def test_a_collector_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None
         asked.set()
         peer.stay_silent()
 
-    program = "for n in range(25):\n    statsig.log_event('u-1', f'event-{n}')\n"
+    program = """
+for n in range(25):
+    statsig.log_event("u-1", f"event-{n}")
+statsig.flush()
+sys.stdin.read()
+"""
     with (
         Listener(hang) as listener,
         subprocess.Popen(
             [sys.executable, str(write(tmp_path, program))],
             env=environment(f"{listener.url}/v1/log_event", EXIT_TIMEOUT_MS="300"),
+            stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         ) as process,
     ):
-        assert asked.wait(PATIENCE)
+        assert asked.wait(PATIENCE)  # while the program goes on: its last 300 ms may be too short for that
         # Less than a request takes that nobody answers: it is the end's own limit that ended it.
         _, said = process.communicate(timeout=9)
     assert process.returncode == 0
