@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import statsig_fastly.web.asgi
-import statsig_fastly.web.wsgi
+import statsig_fastly
 from event_sink import EventSink
 from held_collector import events_of, quiet_client
 from small_project import payload
@@ -42,7 +41,6 @@ def names(sink: EventSink, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
         "adapter": MemoryAdapter(payload()),
         "user": "u-1",
         "statsig": quiet_client(sink.url),
-        "statsig_fastly": statsig_fastly,
         "app": lambda *_: [b"answer"],
         "signal": signal,
         "sys": sys,
@@ -93,6 +91,6 @@ def test_what_the_log_says_is_what_it_says() -> None:
     quoted = [
         line for line in re.findall(r'"([^"\n]+)"', text) if re.match(r"…|an event|events|the coll", line)
     ]
-    assert len(quoted) == 7
+    assert len(quoted) == 9
     for line in quoted:
         assert line.removesuffix(" …") in said

@@ -188,22 +188,33 @@ def test_memory_is_bounded_while_it_is_down(
     assert len(lost) == 2  # at once, and the rest after a minute
 
 
-def test_one_batch_that_always_fails_does_not_hold_up_the_others(clock: StandingClock) -> None:
+@pytest.mark.parametrize("spooled", [False, True], ids=["in memory", "spooled"])
+@pytest.mark.parametrize("answers", [True, False], ids=["answered", "cut off"])
+@pytest.mark.parametrize("outage", [0, 40], ids=["", "after an outage"])
+def test_one_batch_that_always_fails_does_not_hold_up_the_others(
+    clock: StandingClock, tmp_path: Path, *, answers: bool, spooled: bool, outage: int
+) -> None:
     taken: list[bytes] = []
+    failing = [outage]
 
     def serve(peer: Peer) -> None:
         while request := peer.request():
             body = gzip.decompress(request.partition(b"\r\n\r\n")[2])
-            if b'"event-3"' in body:
-                peer.send(http(500))
-            else:
+            if not failing[0] and b'"event-3"' not in body:
                 taken.append(body)
                 peer.send(http(202, b'{"success":true}'))
+            elif answers:
+                peer.send(http(500))
+            else:
+                return
 
     log = NamedEvents()
     with Listener(serve) as collector:
-        delivery = delivery_to(collector.url, log, clock=clock)
+        delivery = delivery_to(collector.url, log, clock=clock, spool_dir=tmp_path if spooled else None)
         log.record(*names(0, 30))
+        for _ in range(outage):
+            clock.now += delivery.step() or 0.0
+        failing[0] = 0
         for _ in range(12):
             clock.now += delivery.step() or 0.0
     stats = balanced(delivery)

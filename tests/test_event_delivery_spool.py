@@ -69,6 +69,26 @@ def test_a_batch_that_fails_leaves_memory_and_arrives_later(
     assert spooled(tmp_path) == []
 
 
+def test_no_flush_is_due_while_the_collector_is_left_alone(
+    emulator: Emulator, clock: StandingClock, tmp_path: Path
+) -> None:
+    log = NamedEvents()
+    delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path)
+    emulator.fault(Fault(status=500))
+    log.record(*names(0, 10))
+    dues = [delivery.flush_due]
+    wait = delivery.step()
+    assert wait is not None
+    log.record(*names(10, 20))  # in the log until the thread has spooled it
+    dues.append(delivery.flush_due)
+    clock.now += wait
+    dues.append(delivery.flush_due)
+    drive(delivery, clock)
+    dues.append(delivery.flush_due)
+    assert dues == [True, False, True, False]
+    assert balanced(delivery).sent == 20
+
+
 def test_young_events_are_spooled_when_they_get_old(
     emulator: Emulator, clock: StandingClock, tmp_path: Path
 ) -> None:
@@ -104,7 +124,7 @@ def test_all_arrive_after_five_minutes_without_a_collector(
 
 
 def test_the_spool_is_bounded_and_counts_what_it_loses(
-    emulator: Emulator, clock: StandingClock, tmp_path: Path
+    emulator: Emulator, clock: StandingClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path, spool_max_bytes=2000)
@@ -119,6 +139,33 @@ def test_the_spool_is_bounded_and_counts_what_it_loses(
     drive(delivery, clock)
     assert balanced(delivery).sent == 200 - lost
     assert arrived(emulator) == names(lost, 200)
+    said = [text for text in caplog.messages if "the spool is full" in text]
+    assert sum(int(text.split()[0]) for text in said) == lost
+    assert len(said) == 2  # at once, and the rest after a minute
+
+
+def test_many_files_are_sent_without_looking_for_each(
+    emulator: Emulator, clock: StandingClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = NamedEvents()
+    delivery = delivery_to(emulator.url, log, clock=clock, spool_dir=tmp_path)
+    emulator.fault(Fault(status=500, times=None))
+    for number in range(50):
+        log.record(*names(10 * number, 10 * number + 10))
+        delivery.step()
+    assert len(list(tmp_path.iterdir())) == 50
+    emulator.clear_faults()
+    looks: list[str] = []
+
+    def look(path: str) -> object:
+        looks.append(path)
+        return scan(path)
+
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", look)
+    drive(delivery, clock)
+    assert arrived(emulator) == names(0, 500)
+    assert len(looks) < 10
 
 
 def test_without_a_directory_to_write_to_events_stay_in_memory(
@@ -332,6 +379,7 @@ def test_a_batch_that_is_being_packed_is_not_spooled_before_it_is_whole(
     shutdown = threading.Thread(target=delivery.shutdown, args=(0.05,))
     flush.start()
     assert packing.wait(30)
+    assert list(delivery._backlog.waiting((), with_demoted=True)) == []
     shutdown.start()
     shutdown.join(0.5)  # as long as it may take where nothing waits for the batch
     go_on.set()

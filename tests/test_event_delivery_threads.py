@@ -123,6 +123,25 @@ def test_without_threads_a_flush_is_done_by_whoever_asks(
     balanced(delivery)
 
 
+def test_a_thread_that_cannot_be_started_is_started_with_the_next_event(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    log = NamedEvents()
+    delivery = delivery_to(emulator.url, log, flush_interval_ms=1)
+    log.on_waiting(delivery.notify)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        log.record("first", "second")
+    assert event_threads() == []
+    log.record("third")
+    emulator.wait_for_log_events(timeout=30)  # without anybody asking
+    delivery.shutdown(10)
+    assert arrived(emulator) == ["first", "second", "third"]
+
+
 def test_a_flush_gives_up_waiting_and_the_request_goes_on(emulator: Emulator) -> None:
     log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
@@ -279,7 +298,7 @@ def test_the_thread_outlives_a_fault_of_ours(
 ) -> None:
     log = NamedEvents()
     delivery = delivery_to(emulator.url, log)
-    monkeypatch.setattr(delivery._backlog, "oldest", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(delivery._backlog, "waiting", lambda *_, **__: 1 / 0)
     log.record(*names(0, 10))
     assert delivery.flush(10) == FlushResult(0, 10, 0)
     monkeypatch.undo()

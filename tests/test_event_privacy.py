@@ -44,7 +44,7 @@ def headers_of(sent: Sent) -> dict[str, str]:
     return headers
 
 
-@pytest.mark.parametrize("service_name", [None, "svc", "Dienst 1"])
+@pytest.mark.parametrize("service_name", [None, "", "svc", "Dienst 1", "größe", "服务"])
 def test_headers_and_metadata(service_name: str | None) -> None:
     with Both(event_project(), service_name=service_name) as both:
         for sdk, client in ((statsig_fastly, both.ours), (statsig_python_core, both.theirs)):

@@ -101,6 +101,46 @@ atexit.register(at_exit)
     assert arrived(sink) == Counter(["late"])
 
 
+@pytest.mark.parametrize("flush", ["", "statsig.flush().wait()"])
+def test_an_exit_handler_of_before_the_client(tmp_path: Path, sink: EventSink, flush: str) -> None:
+    early = f"""
+import atexit
+@atexit.register
+def late():
+    statsig.log_event("u-1", "late")
+    {flush}
+"""
+    ran = run(tmp_path, "statsig.log_event('u-1', 'first')", sink.url, first=early)
+    assert ran.returncode == 0
+    assert arrived(sink) == Counter(["first", "late"] if flush else ["first"])
+    assert "events are recorded after the end of this process" in ran.stderr
+
+
+def test_events_that_come_while_the_last_are_being_sent(tmp_path: Path, sink: EventSink) -> None:
+    program = """
+import dataclasses
+from program_client import options
+from statsig_fastly import Statsig
+from statsig_fastly.transport import HttpTransport
+
+class Telling(HttpTransport):
+    def send(self, request):
+        while not statsig._delivery._shut:  # the first client has sent its events
+            threading.Event().wait(0.01)
+        statsig.log_event("u-1", "told")
+        return super().send(request)
+
+later = options.exit_timeout_ms + 1
+more = dataclasses.replace(options, exit_timeout_ms=later, log_event_transport=Telling())
+other = Statsig("secret-key", more)
+statsig.log_event("u-1", "first")
+other.log_event("u-1", "second")
+"""
+    ran = run(tmp_path, program, sink.url)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert arrived(sink) == Counter(["first", "second", "told"])
+
+
 @needs_signals
 @pytest.mark.parametrize(
     "wait", ["threading.Event().wait()", WAITING, "while True: statsig.check_gate('u-1', 'on')"]
@@ -178,17 +218,23 @@ def test_a_collector_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None
         asked.set()
         peer.stay_silent()
 
-    program = "for n in range(25):\n    statsig.log_event('u-1', f'event-{n}')\n"
+    program = """
+for n in range(25):
+    statsig.log_event("u-1", f"event-{n}")
+statsig.flush()
+sys.stdin.read()
+"""
     with (
         Listener(hang) as listener,
         subprocess.Popen(
             [sys.executable, str(write(tmp_path, program))],
             env=environment(f"{listener.url}/v1/log_event", EXIT_TIMEOUT_MS="300"),
+            stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         ) as process,
     ):
-        assert asked.wait(PATIENCE)
+        assert asked.wait(PATIENCE)  # while the program goes on: its last 300 ms may be too short for that
         # Less than a request takes that nobody answers: it is the end's own limit that ended it.
         _, said = process.communicate(timeout=9)
     assert process.returncode == 0
@@ -232,6 +278,42 @@ else:
     )
     assert ran.returncode == 0, ran.stderr
     assert arrived(sink) == Counter(["sent before", "before", "child", "after", "at the end"])
+
+
+@needs_fork
+def test_a_fork_while_the_client_shuts_down(tmp_path: Path, sink: EventSink) -> None:
+    program = """
+import dataclasses
+from program_client import options
+from statsig_fastly import Statsig
+from statsig_fastly.transport import HttpTransport
+
+class Held(HttpTransport):
+    def send(self, request):
+        if os.getpid() == parent:
+            sending.set()
+            assert forked.wait(60)
+        return super().send(request)
+
+parent, sending, forked = os.getpid(), threading.Event(), threading.Event()
+pairs = dataclasses.replace(options, log_event_transport=Held(), event_logging_max_queue_size=2)
+statsig = Statsig("secret-key", pairs)
+statsig.log_event("u-1", "parent")
+ended = statsig.shutdown(60)
+assert sending.wait(60)
+if os.fork() == 0:
+    statsig.log_event("u-1", "child")
+    statsig.log_event("u-1", "child")  # a whole batch
+    while statsig.stats().events.pending:
+        threading.Event().wait(0.01)
+    os._exit(0)
+_, status = os.wait()
+forked.set()
+print(status, ended.result(60))
+"""
+    ran = run(tmp_path, program, sink.url, *FORKING)
+    assert ran.stdout == "0 FlushResult(sent=1, pending=0, dropped=0)\n", ran.stderr
+    assert arrived(sink) == Counter(["parent", "child", "child"])
 
 
 @needs_fork

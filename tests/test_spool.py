@@ -101,7 +101,11 @@ def test_claims_are_passed_over_and_demoted(tmp_path: Path) -> None:
     assert claim is not None
     assert claim.name == names[1]
     claim.release()
-    claim = spooled.claim()
+    claim = spooled.claim()  # what failed least often
+    assert claim is not None
+    assert claim.name == names[1]
+    claim.release()
+    claim = spooled.claim(skip={names[1]})
     assert claim is not None
     assert (claim.name, claim.batch.retries) == (names[0], 6)
     claim.release()

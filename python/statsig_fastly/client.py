@@ -226,6 +226,7 @@ class Statsig(LocalOverrides):
         Raises:
             TypeError: The timeout is no number.
             ValueError: The timeout is negative.
+            RuntimeError: There can be no more threads.
         """
         delivery, seconds = self._delivery, _seconds(timeout)
         if delivery is None:
@@ -264,6 +265,7 @@ class Statsig(LocalOverrides):
         Raises:
             TypeError: The timeout is no number.
             ValueError: The timeout is negative.
+            RuntimeError: There can be no more threads.
         """
         seconds = _seconds(timeout)
         with self._locked():
@@ -347,7 +349,8 @@ class Statsig(LocalOverrides):
             flush_interval_ms=options.event_logging_flush_interval_ms,
             batch_size=options.event_logging_max_queue_size,
             max_pending_batches=options.event_logging_max_pending_batch_queue_size,
-            spool_dir=None if options.spool_dir is None else Path(options.spool_dir),
+            # Made absolute, should the process go elsewhere.
+            spool_dir=None if options.spool_dir is None else Path(options.spool_dir).absolute(),
             spool_max_bytes=options.spool_max_bytes,
             exit_timeout_ms=options.exit_timeout_ms,
         )

@@ -149,8 +149,9 @@ def at_exit() -> None:
     started = time.monotonic()
     for delivery in deliveries:
         _try(delivery, 0.0, begin=True)
-    for delivery in deliveries:
-        _try(delivery, started + delivery.exit_timeout - time.monotonic(), begin=False)
+    for _ in range(2):  # once more for what was recorded meanwhile, by other clients' transports for example
+        for delivery in deliveries:
+            _try(delivery, started + delivery.exit_timeout - time.monotonic(), begin=False)
     threads.end()
 
 

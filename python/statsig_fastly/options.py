@@ -167,7 +167,8 @@ class StatsigOptions:
         _check_url("log_event_url", self.log_event_url)
         _check("service_name", self.service_name, str, "str")
         _check_utf8("service_name", self.service_name)
-        _check("spool_dir", self.spool_dir, (str, os.PathLike), "a path")
+        _check_header("service_name", self.service_name)
+        _check_directory("spool_dir", self.spool_dir)
         if self.log_event_transport is not None:
             try:
                 as_transport(self.log_event_transport)
@@ -190,7 +191,7 @@ class StatsigOptions:
                 StatsigCdnAdapter("secret-any", specs_url=self.specs_url)
         if not isinstance(self.sync_policy, SyncPolicy):
             raise TypeError(f"argument 'sync_policy': expected SyncPolicy, got {_type(self.sync_policy)}")
-        _check_directory(self.last_known_good_dir)
+        _check_directory("last_known_good_dir", self.last_known_good_dir)
         if self.shared_polling is True and self.last_known_good_dir is None:
             raise ValueError("argument 'shared_polling': expected last_known_good_dir with it, got None")
         if self.stale_after is not None:
@@ -247,15 +248,14 @@ def _about(argument: str) -> Iterator[None]:
         raise type(error)(f"argument '{argument}': {str(error).partition(': ')[2]}") from None
 
 
-def _check_directory(given: object) -> None:
+def _check_directory(name: str, given: object) -> None:
     if given is None:
         return
-    argument = "argument 'last_known_good_dir'"
     path = os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
     if not isinstance(path, str):
-        raise TypeError(f"{argument}: expected a path of str or None, got {_type(given)}")
+        raise TypeError(f"argument '{name}': expected a path of str or None, got {_type(given)}")
     if not path or "\0" in path:
-        raise ValueError(f"{argument}: expected the path of a directory, got {path[:100]!r}")
+        raise ValueError(f"argument '{name}': expected the path of a directory, got {path[:100]!r}")
 
 
 def _check_number(name: str, value: object, least: int, most: int, unit: str) -> None:
@@ -296,6 +296,11 @@ def _check_utf8(name: str, value: str | bytes | None) -> None:
         raise ValueError(
             f"argument '{name}': expected text that can be encoded as UTF-8, got an unpaired surrogate"
         ) from None
+
+
+def _check_header(name: str, text: str | None) -> None:
+    if text is not None and any(letter < " " or letter == "\x7f" for letter in text):
+        raise ValueError(f"argument '{name}': expected text without control characters, got {text[:100]!r}")
 
 
 def _check_url(name: str, url: str | None) -> None:

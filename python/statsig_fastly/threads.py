@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import threading
 
-__all__ = ["CAN_START_THREADS", "end", "forked", "start_daemon"]
+__all__ = ["CAN_START_THREADS", "end", "forked", "have_ended", "start_daemon"]
 
 CAN_START_THREADS = sys.platform != "wasi"
 """False inside a Fastly Compute component."""
@@ -51,6 +51,11 @@ def end() -> None:
     deadline = time.monotonic() + _LONGEST_START_S
     while _starting and time.monotonic() < deadline:
         time.sleep(0.001)
+
+
+def have_ended() -> bool:
+    """True if the interpreter is about to end."""
+    return bool(_ended)
 
 
 def forked() -> None:

@@ -16,7 +16,7 @@ from statsig_fastly.events.spool_accounts import SpoolCounts
 from statsig_fastly.events.stats import EventStats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from statsig_fastly.events.batches import EventLog
     from statsig_fastly.events.requests import Verdict
@@ -125,6 +125,11 @@ class Backlog:
         return self._spool_counts.own_events
 
     @property
+    def dropped_for_space(self) -> int:
+        """Events that were in files, of whatever process, which this one removed because space was short."""
+        return sum(self._spool_counts.dropped_for_space)
+
+    @property
     def _spool_counts(self) -> SpoolCounts:
         return SpoolCounts() if self._spool is None else self._spool.counts
 
@@ -181,22 +186,25 @@ class Backlog:
             return None
         return batch
 
-    def oldest(self, tried: Container[object], *, with_demoted: bool) -> Batch | None:
-        """The oldest batch to try again: the spool's before those in memory.
+    def waiting(self, tried: Container[object], *, with_demoted: bool) -> Iterator[Batch]:
+        """The batches to try again, oldest first: the spool's before those in memory.
 
         Args:
             tried: Batches, and names of files, to pass over.
-            with_demoted: False leaves out batches that failed again and again.
+            with_demoted: False leaves out batches that failed again and again. True takes what failed least
+                often first: of many that had their share of an outage, one may never arrive.
         """
         if self._spool is not None:
-            claim = self._spool.claim(tried, with_demoted=with_demoted)
-            if claim is not None:
-                return claim.batch
-        with self.lock:
-            for batch in self._held:
-                if batch not in tried and (with_demoted or not batch.demoted):
-                    return batch
-        return None
+            for claim in self._spool.claims(tried, with_demoted=with_demoted):
+                yield claim.batch
+        while True:
+            with self.lock:
+                left = [batch for batch in self._held if batch.body and batch not in tried]
+            if not with_demoted:
+                left = [batch for batch in left if not batch.demoted]
+            if not left:
+                return
+            yield min(left, key=lambda batch: batch.failures) if with_demoted else left[0]
 
     def remove(self, batch: Batch, fate: Fate) -> None:
         """Takes a batch off: it was sent, or it never will be."""
@@ -241,12 +249,12 @@ class Backlog:
         except OSError:
             for part in written:
                 part.discard()
-            self.set_back(batch, answered=True)
+            self.set_back(batch)
 
-    def set_back(self, batch: Batch, *, answered: bool) -> None:
+    def set_back(self, batch: Batch) -> None:
         """Keeps a batch that failed for another try."""
         batch.retries += 1
-        batch.failures += answered
+        batch.failures += 1
         if batch.claim is not None and self._spool is not None:
             self._spool.tried(batch.claim)
             return

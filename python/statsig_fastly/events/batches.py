@@ -23,7 +23,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _LEVEL = 6
 _PIECE_BYTES = 64 * 1024
 
-# So many failed answers to one batch, and the batches behind it go first: it may be the batch.
+# So many failures of one batch, and the batches behind it go first: it may be the batch.
 _FAILURES_BEFORE_OTHERS = 6
 
 
@@ -72,7 +72,7 @@ class Batch:
         count: Events in it.
         created_ms: When they left the log, in ms since the epoch.
         retries: How often it was tried.
-        failures: How often it was tried and something answered.
+        failures: How often it was tried in vain, as a whole.
         claim: The spool file it was read from; None if it is held in memory.
         moving: True while it is being written to the spool.
         given_up: True if it was counted as lost at exit while its request was under way.

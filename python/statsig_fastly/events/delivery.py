@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from statsig_fastly import lifecycle
+from statsig_fastly import lifecycle, threads
 from statsig_fastly.backoff import Backoff
 from statsig_fastly.clocks import steady
 from statsig_fastly.events.backlog import Backlog
@@ -71,7 +71,7 @@ class EventDelivery:
             digest = key_digest(settings.sdk_key)
             self._spool = Spool(settings.spool_dir, digest, settings.spool_max_bytes)
         self._backlog = Backlog(log, settings, self._spool, clock, wall)
-        self._closed = False
+        self._closed = self._shut = False
         self._inherited = False
         self._inheriting = threading.RLock()
         self._start_over()
@@ -113,13 +113,16 @@ class EventDelivery:
 
     @property
     def flush_due(self) -> bool:
-        """True if a batch is full, the oldest event has waited long enough, or a retry may be made."""
+        """True if a batch is full, the oldest event has waited long enough, or a retry may be made.
+
+        False for as long as the collector is left alone after a failure.
+        """
         if self._inherited:
             self._own_process()
         now = self._clock()
-        if self._backlog.held:
-            return now >= self._backoff.until
-        return self._is_due(len(self._log), now)
+        if now < self._backoff.until:
+            return False
+        return self._backlog.held > 0 or self._is_due(len(self._log), now)
 
     def notify(self, full: bool) -> bool:  # noqa: ARG002 - the length of the log says so as well
         """Told by the log, in whatever thread records, that events wait.
@@ -127,7 +130,8 @@ class EventDelivery:
         It never waits, and raises nothing but what a signal handler raises meanwhile.
 
         Returns:
-            False if it has to be told again, for example because there was no stack left for it.
+            False if it has to be told again, for example because there was no stack left for it, or because
+            there could be no more threads.
         """
         try:
             if self._inherited:
@@ -137,7 +141,9 @@ class EventDelivery:
                 self._backlog.waiting_since = self._clock()
             lifecycle.watch_child()
             if not self._closed:
-                self._thread.signal()
+                return self._thread.signal() or not threads.CAN_START_THREADS
+            if threads.have_ended():
+                self._reports.too_late()
         except Exception:  # noqa: BLE001 - a check must not fail for this; a flush or the exit will do
             return False
         return True
@@ -190,7 +196,8 @@ class EventDelivery:
                 self._reports.not_in_time(self._backlog.tally.dropped_at_exit - lost)
             self._thread.stop()
             self._let_go()
-            self._reports.lost(self._overflowed(), self._clock(), at_once=True)
+            self._reports.lost(*self._losses(), self._clock(), at_once=True)
+            self._shut = True
         return self._result(before)
 
     def stats(self) -> EventStats:
@@ -203,6 +210,7 @@ class EventDelivery:
         """In a forked child: forgets what the parent will send, and the parent's locks and thread."""
         self._inheriting = threading.RLock()
         self._inherited = True
+        self._closed = self._shut  # a shutdown that was under way is the parent's
         self._log.clear()
         self._backlog.forked()
 
@@ -272,17 +280,16 @@ class EventDelivery:
             self._round(everything=False)
         if self._clock() < self._backoff.until:
             self._set_aside()
-        self._reports.lost(self._overflowed(), self._clock(), at_once=False)
+        self._reports.lost(*self._losses(), self._clock(), at_once=False)
         return self._next_due()
 
     def _round(self, *, everything: bool, end: float | None = None) -> None:
         """Sends what is due, or everything; each batch once, and the oldest first."""
         tried: set[object] = set()
-        fresh = self._fresh(everything)
-        picks: tuple[Callable[[], Batch | None], ...] = (
-            lambda: self._backlog.oldest(tried, with_demoted=False),
-            lambda: next(fresh, None),
-            lambda: self._backlog.oldest(tried, with_demoted=True),
+        picks = (
+            self._backlog.waiting(tried, with_demoted=False),
+            self._fresh(everything),
+            self._backlog.waiting(tried, with_demoted=True),
         )
         self._spool_waits = self._spool is not None
         failed = self._backlog.tally.failed_requests
@@ -290,7 +297,7 @@ class EventDelivery:
             while True:
                 if not self._may_send(everything, end):
                     return
-                batch = pick()
+                batch = next(pick, None)
                 if batch is None:
                     break
                 tried.add(batch if batch.claim is None else batch.claim.name)
@@ -368,7 +375,7 @@ class EventDelivery:
             due.append(blocked if self._backlog.is_full else now)
         if self._flushes.are_open:
             due.append(now)
-        report = self._reports.lost_due(self._overflowed())
+        report = self._reports.lost_due(*self._losses())
         if report is not None:
             due.append(report)
         return max(0.0, min(due) - now) if due else None
@@ -392,7 +399,7 @@ class EventDelivery:
         if verdict.kind == "retry":
             self._backoff.failed(verdict.retry_after)
             self._reports.failed(verdict)
-            self._backlog.set_back(batch, answered=verdict.status is not None)
+            self._backlog.set_back(batch)
             return verdict.status is not None
         if verdict.kind == "refused":
             self._reports.refused(verdict, batch.count)
@@ -435,5 +442,6 @@ class EventDelivery:
         stats = self.stats()
         return FlushResult(stats.sent - before[0], stats.pending, stats.dropped - before[1])
 
-    def _overflowed(self) -> int:
-        return self._log.counts["overflowed"] + self._backlog.tally.dropped_overflow
+    def _losses(self) -> tuple[int, int]:
+        overflowed = self._log.counts["overflowed"] + self._backlog.tally.dropped_overflow
+        return overflowed, self._backlog.dropped_for_space

@@ -21,6 +21,31 @@ _WHAT_TO_DO = {
 }
 
 
+class _Losses:
+    """Losses for one reason.
+
+    Args:
+        message: What the log says, with a place for how many.
+    """
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+        self._told = 0
+        self._told_at: float | None = None
+
+    def tell(self, so_far: int, now: float, *, at_once: bool) -> None:
+        due = self.due(so_far)
+        if due is None or (now < due and not at_once):
+            return
+        _log.warning(self._message, so_far - self._told)
+        self._told, self._told_at = so_far, now
+
+    def due(self, so_far: int) -> float | None:
+        if so_far <= self._told:
+            return None
+        return float("-inf") if self._told_at is None else self._told_at + _LOSSES_EVERY_S
+
+
 class Reports:
     """Remembers what was said."""
 
@@ -28,8 +53,9 @@ class Reports:
         self._failing = False
         self._refused: set[int | None] = set()
         self._too_large = False
-        self._lost = 0
-        self._lost_at: float | None = None
+        self._too_late = False
+        self._overflow = _Losses("%d events were dropped because too many wait to be sent")
+        self._spool = _Losses("%d events were dropped because the spool is full")
 
     def accepted(self) -> None:
         """The collector took events."""
@@ -71,16 +97,18 @@ class Reports:
         if count > 0:
             _log.warning("%d events could not be sent within the time to shut down, and are lost", count)
 
-    def lost(self, so_far: int, now: float, *, at_once: bool) -> None:
-        """So many events were dropped so far because too many wait."""
-        due = self.lost_due(so_far)
-        if due is None or (now < due and not at_once):
-            return
-        _log.warning("%d events were dropped because too many wait to be sent", so_far - self._lost)
-        self._lost, self._lost_at = so_far, now
+    def too_late(self) -> None:
+        """Events come when the process has sent its last ones."""
+        if not self._too_late:
+            self._too_late = True
+            _log.warning("events are recorded after the end of this process, and lost unless it flushes them")
 
-    def lost_due(self, so_far: int) -> float | None:
+    def lost(self, overflowed: int, spool_full: int, now: float, *, at_once: bool) -> None:
+        """So many events were dropped so far because too many wait, and because the spool is full."""
+        self._overflow.tell(overflowed, now, at_once=at_once)
+        self._spool.tell(spool_full, now, at_once=at_once)
+
+    def lost_due(self, overflowed: int, spool_full: int) -> float | None:
         """When there is a loss to report, on the clock; None if there is none."""
-        if so_far <= self._lost:
-            return None
-        return float("-inf") if self._lost_at is None else self._lost_at + _LOSSES_EVERY_S
+        due = [self._overflow.due(overflowed), self._spool.due(spool_full)]
+        return min((at for at in due if at is not None), default=None)

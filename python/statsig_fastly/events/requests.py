@@ -140,7 +140,8 @@ class Collector:
         }
         for header, name in _FROM_METADATA.items():
             if metadata.get(name) is not None:
-                headers[header] = str(metadata[name])
+                # As UTF-8, one letter for each byte: what a header field can hold.
+                headers[header] = str(metadata[name]).encode().decode("latin-1")
         if is_gzip(batch.body):
             headers["content-encoding"] = "gzip"
         if self.address.authorization is not None:

@@ -16,16 +16,15 @@ import os
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from statsig_fastly.events.batches import Batch, demoted, is_whole
 from statsig_fastly.events.spool_accounts import Accounts
 from statsig_fastly.locked_files import is_still, lock, open_existing, read_whole, unlock, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterator
 
     from statsig_fastly.events.spool_accounts import Fate, SpoolCounts
 
@@ -46,11 +45,10 @@ def key_digest(sdk_key: str) -> str:
     return hashlib.sha256(sdk_key.encode()).hexdigest()[:8]
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     name: str
-    path: Path
-    count: int
+    path: str
+    events: int
     created_ms: int
     size: int
 
@@ -71,7 +69,7 @@ class Claim:
         self.spool = spool
         self._descriptor: int | None = descriptor
         self.batch = batch
-        self.name, self.path = file.name, file.path
+        self.name, self.path = file.name, Path(file.path)
 
     def done(self, fate: Fate = "handed over") -> bool:
         """Removes the file. True if this process had recorded its events."""
@@ -215,21 +213,36 @@ class Spool:
         return written
 
     def claim(self, skip: Container[object] = (), *, with_demoted: bool = True) -> Claim | None:
-        """The oldest file that no process is sending, or None.
+        """The first of `claims`, or None."""
+        return next(self.claims(skip, with_demoted=with_demoted), None)
+
+    def claims(self, skip: Container[object] = (), *, with_demoted: bool = True) -> Iterator[Claim]:
+        """The files that no process is sending, the oldest first, and then what this one wrote meanwhile.
+
+        Each is claimed when it is asked for.
 
         Args:
             skip: Names to pass over.
-            with_demoted: False leaves out files that failed again and again in this process.
+            with_demoted: False leaves out files that failed again and again in this process. True takes what
+                failed least often first.
         """
         self.is_hindered = False
-        for file in self._files():
-            retries, failures = self.accounts.tries(file.name)
-            if file.name in skip or (demoted(failures) and not with_demoted):
-                continue
-            claim = self._claim(file, retries, failures)
-            if claim is not None:
-                return claim
-        return None
+        passed: set[str] = set()
+        looked_at: int | None = None
+        while looked_at != self._number:
+            looked_at = self._number
+            # One look for all: there may be thousands.
+            files = [file for file in self._files() if file.name not in passed]
+            if with_demoted:
+                files.sort(key=lambda file: self.accounts.tries(file.name)[1])
+            for file in files:
+                passed.add(file.name)
+                retries, failures = self.accounts.tries(file.name)
+                if file.name in skip or (demoted(failures) and not with_demoted):
+                    continue
+                claim = self._claim(file, retries, failures)
+                if claim is not None:
+                    yield claim
 
     def tried(self, claim: Claim) -> None:
         """Remembers how often a claimed batch was tried, and releases it."""
@@ -276,7 +289,8 @@ class Spool:
             return []
         self._can_use(self._directory)
         self.accounts.were_taken(expected.difference(file.name for file in found))
-        return sorted(found, key=lambda file: file.name)
+        found.sort()  # by name
+        return found
 
     def _file(self, entry: os.DirEntry[str]) -> _File | None:
         name = entry.name
@@ -295,7 +309,7 @@ class Spool:
             created_ms, _pid, _number, count = (int(field) for field in fields[:4])
         except (OSError, ValueError):
             return None
-        return _File(name, Path(entry.path), count, created_ms, status.st_size) if len(fields) == 5 else None  # noqa: PLR2004
+        return _File(name, entry.path, count, created_ms, status.st_size) if len(fields) == 5 else None  # noqa: PLR2004
 
     def make_room(self, needed: int = 0) -> None:
         """Removes the oldest files until there is room for so many bytes more.
@@ -310,7 +324,7 @@ class Spool:
             descriptor = self._lock_file(file)
             if descriptor is None:
                 continue
-            claim = Claim(self, file, descriptor, Batch(b"", file.count, file.created_ms))
+            claim = Claim(self, file, descriptor, Batch(b"", file.events, file.created_ms))
             claim.done("lost for space")
             over -= file.size
 
@@ -318,21 +332,21 @@ class Spool:
         descriptor = self._lock_file(file)
         if descriptor is None:
             return None
-        batch = Batch(b"", file.count, file.created_ms, retries, failures)
+        batch = Batch(b"", file.events, file.created_ms, retries, failures)
         claim = Claim(self, file, descriptor, batch)
         try:
             body = read_whole(descriptor)
         except OSError as error:
             claim.release()
-            self._cannot_use(file.path, "cannot be read", error)
+            self._cannot_use(claim.path, "cannot be read", error)
             return None
-        self._can_use(file.path)
+        self._can_use(claim.path)
         if not body:  # sent by a process that could not remove it
             claim.done("taken")
             return None
         if not is_whole(body):
             claim.done("unreadable")
-            _log.warning("%s is damaged: removed, and %d events with it", file.path, file.count)
+            _log.warning("%s is damaged: removed, and %d events with it", file.path, file.events)
             return None
         batch.body, batch.claim = body, claim
         with self.lock:
@@ -341,15 +355,16 @@ class Spool:
 
     def _lock_file(self, file: _File) -> int | None:
         """A descriptor of the file with its lock; None if another process has it or it is gone."""
+        path = Path(file.path)
         try:
-            descriptor = open_existing(file.path)
+            descriptor = open_existing(path)
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._cannot_use(file.path, "cannot be opened", error)
+            self._cannot_use(path, "cannot be opened", error)
             return None
         try:
-            if lock(descriptor) and is_still(descriptor, file.path):
+            if lock(descriptor) and is_still(descriptor, path):
                 return descriptor
         except BaseException:
             os.close(descriptor)

@@ -75,7 +75,7 @@ class Accounts:
         Args:
             name: Its name.
             count: Events in it.
-            tries: How often it was tried, and how often something answered.
+            tries: How often it was tried, and how often of these as a whole.
             own: True if this process recorded its events.
         """
         with self.lock:
@@ -120,7 +120,7 @@ class Accounts:
             return name in self._own
 
     def tries(self, name: str) -> tuple[int, int]:
-        """How often this process tried a file, and how often something answered."""
+        """How often this process tried a file, and how often of these as a whole."""
         with self.lock:
             return self._tries.get(name, (0, 0))
 

@@ -156,7 +156,7 @@ def _statsig_cdn(sdk_key: str, options: StatsigOptions, timeout: float) -> SpecA
     return StatsigCdnAdapter(
         sdk_key,
         specs_url=options.specs_url,
-        service_name=options.service_name,
+        service_name=options.service_name or None,
         total_timeout=min(timeout, _PATIENCE_S),
     )
 

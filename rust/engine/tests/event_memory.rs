@@ -163,6 +163,31 @@ fn a_log_that_is_never_emptied_is_bounded() {
     assert!(is_about(held(), after_a_while), "{after_a_while} bytes became {}", held());
 }
 
+/// The collector is down for a while, and then takes everything.
+#[test]
+fn what_waited_leaves_no_room_behind() {
+    let known = project();
+    let limits = EventLimits { batch_size: 100, capacity: 20_000, window_ms: 60_000, max_keys: 100 };
+    let mut log: Log = EventLog::new(limits);
+    let asked = SPECS[0];
+    let mut fill_and_empty = |events: u32| {
+        for number in 0..events {
+            let user = Arc::new(user(&json!({"userID": format!("user-{number:06}")})));
+            let evaluation = check(&known, asked, &user);
+            drop(expose(&mut log, &known, asked, &evaluation, &user, u64::from(number)));
+        }
+        let mut taken = 0;
+        while !log.is_empty() {
+            taken += log.take(limits.batch_size, 0).len();
+        }
+        assert_eq!(taken, events as usize);
+        held()
+    };
+    let before = fill_and_empty(400);
+    let after = fill_and_empty(20_000);
+    assert!(is_about(after, before), "{before} bytes became {after}");
+}
+
 /// The collector is down for a day, and the project changes every minute.
 #[test]
 fn events_that_wait_keep_no_ruleset_but_the_one_in_use() {

@@ -35,6 +35,9 @@ pub(crate) use sampling::{Sampled, Sampling, SamplingMode};
 /// How many names of checks without an exposure are counted between two takes.
 const MAX_CHECKS: usize = 10_000;
 
+/// For how many batches there stays room in an empty log: what an outage filled is given back.
+const BATCHES_OF_ROOM: usize = 4;
+
 /// Of how many rules it is remembered, when exposures are sampled, that one was logged.
 const MAX_RULES: usize = 100_000;
 
@@ -297,6 +300,9 @@ impl<B, U> EventLog<B, U> {
         let mut events: Vec<_> = self.queue.drain(..taken).collect();
         self.gone += taken as u64;
         self.gathered = self.gathered.min(self.queue.len());
+        if self.queue.is_empty() {
+            self.queue.shrink_to(self.limits.batch_size.saturating_mul(BATCHES_OF_ROOM));
+        }
         if self.queue.is_empty() && !self.checks.is_empty() {
             let members = encode::checks_event(&self.checks);
             self.checks.clear();
