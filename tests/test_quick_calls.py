@@ -248,7 +248,7 @@ def test_a_user_keeps_nothing_it_was_made_of() -> None:
         StatsigUser(**dict(zip(ARGUMENTS, values, strict=True)))
         StatsigUser(**{unlike(name): value for name, value in zip(ARGUMENTS, values, strict=True)})
         with pytest.raises(TypeError):
-            StatsigUser(*values, 5)
+            made_wrongly(*values, 5)
         with pytest.raises(TypeError):
-            StatsigUser(values[0], user_id=values[0])
+            made_wrongly(values[0], user_id=values[0])
     assert [sys.getrefcount(value) for value in values] == before
