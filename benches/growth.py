@@ -1,12 +1,13 @@
-"""How costs grow: loading with the size of a payload, checks with rules, conditions, lists and nesting.
+"""What a start costs, and how costs grow: with a payload's size, with rules, conditions, lists, nesting.
 
-In: nothing. Out: tables of milliseconds, of memory added, and of nanoseconds per check; what loading a
-payload of 430 KB and 1,000 reloads may take at most, as met or not.
+In: nothing. Out: tables of milliseconds, of memory added, and of nanoseconds per check; what an import,
+loading 430 KB, 1,000 reloads and a response for client SDKs may take at most, as met or not.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -18,11 +19,13 @@ from cases import project as four_cases
 from statsig_fastly._native import Evaluator
 from statsig_fastly.sample_project import sample_project
 
-LOAD_MS, LOAD_MB = 4.0, 6.0
+IMPORT_MS, LOAD_MS, LOAD_MB, RESPONSE_MS = 20.0, 4.0, 6.0, 0.25
 
 
 def main() -> None:
+    imports()
     loads()
+    response()
     reloads()
     for name, make in GROWTH.items():
         print(f"\nns per check, by {name}:")
@@ -33,6 +36,37 @@ def main() -> None:
 def resident_mb() -> float:
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def imports() -> None:
+    """Beside an interpreter that imports nothing, in turns."""
+    programs = ("pass", "import statsig_fastly", "import statsig_python_core")
+    # As it is installed: with its bytecode, which the first round writes.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    best = dict.fromkeys(programs, float("inf"))
+    for _ in range(25):
+        for program in programs:
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-c", program], env=kept, check=True)
+            best[program] = min(best[program], (time.perf_counter() - started) * 1000)
+    nothing, ours, core = best.values()
+    took = f"{ours - nothing:.1f} ms, statsig_python_core {core - nothing:.1f} ms"
+    print(f"import statsig_fastly: {took}, bar {IMPORT_MS} ms: {verdict(ours - nothing, IMPORT_MS)}")
+
+
+def response() -> None:
+    project, client = sample_project(gates=100, configs=46), Evaluator()
+    specs = sum(len(project[kind]) for kind in ("feature_gates", "dynamic_configs", "layer_configs"))
+    client._load(json.dumps(project).encode(), "Bench")
+    best = float("inf")
+    for _ in range(300):
+        started = time.perf_counter()
+        client.get_client_initialize_response("user-42")
+        best = min(best, (time.perf_counter() - started) * 1000)
+    print(
+        f"response for client SDKs, {specs} specs: {best:.3f} ms, bar {RESPONSE_MS} ms:",
+        verdict(best, RESPONSE_MS),
+    )
 
 
 def payload_of(size: int) -> bytes:
