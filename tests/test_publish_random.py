@@ -84,6 +84,7 @@ digests = st.text("0123456789abcdef", min_size=64, max_size=64)
         published_at=numbers,
         app=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
         hold=st.none() | numbers,
+        before=st.none() | st.text("0123456789abcdef", min_size=16, max_size=16),
     )
 )
 def test_metadata_are_read_as_they_were_written(metadata: ValueMetadata) -> None:

@@ -71,7 +71,9 @@ def test_metadata_are_those_of_the_value(store: Store) -> None:
 
 
 def test_metadata_never_are_too_long() -> None:
-    longest = ValueMetadata(2**63, "f" * 64, 10**9, "f" * 64, 10**9, "brotli+chunks", 2**43, "é" * 999, 2**63)
+    longest = ValueMetadata(
+        2**63, "f" * 64, 10**9, "f" * 64, 10**9, "brotli+chunks", 2**43, "é" * 999, 2**63, "f" * 16
+    )
     assert len(longest.text.encode()) <= METADATA_BYTES
     assert longest.text.isascii()
     assert ValueMetadata.parse("lcut=1;sha256=x") is None
@@ -112,12 +114,68 @@ def test_only_what_was_published_is_kept_and_what_a_killed_publisher_did_not_kee
     assert own.roll_back().time == TIME
 
 
+def test_going_back_passes_over_what_was_rolled_back(store: Store) -> None:
+    clock = TickingClock()
+    own = publisher(store, clock)
+    good, better, bad, worse = (payload(TIME + number, number) for number in range(4))
+
+    def publish(body: bytes) -> None:
+        clock.wait(1)
+        assert own.publish(body).outcome == "published"
+
+    for body in (good, better, bad):
+        publish(body)
+    clock.wait(1)
+    assert own.roll_back().time == TIME + 1
+    publish(worse)
+    # To what was in use before it, which is not what was published last before it.
+    assert own.roll_back().time == TIME + 1
+    # And further back, where that is no better.
+    assert own.roll_back().time == TIME
+    with pytest.raises(AdapterError, match="before the current one"):
+        own.roll_back()
+    assert len(own.versions.all()) == 4
+
+
+def test_going_back_from_a_version_with_a_newer_time_goes_further_back(store: Store) -> None:
+    clock = TickingClock()
+    own = publisher(store, clock)
+    for number in range(3):
+        clock.wait(1)
+        own.publish(payload(TIME + number, number))
+    clock.wait(1)
+    assert own.roll_back(restamp=True).time == TIME + 3
+    assert own.roll_back().time == TIME
+
+
+def test_what_was_in_use_before_is_kept_longer_than_what_was_rolled_back(store: Store) -> None:
+    clock = TickingClock()
+    own = publisher(store, clock, keep=2)
+    for number in range(2):
+        clock.wait(1)
+        own.publish(payload(TIME + number, number))
+    own.roll_back()
+    clock.wait(1)
+    own.publish(payload(TIME + 2, 2))
+    assert [version.metadata.time for version in own.versions.all()] == [TIME + 2, TIME]
+
+
+def test_going_back_deletes_no_versions(store: Store) -> None:
+    clock = TickingClock()
+    own = publisher(store, clock, keep=9)
+    for number in range(4):
+        clock.wait(1)
+        own.publish(payload(TIME + number, number))
+    publisher(store, clock, keep=2).roll_back()
+    assert len(own.versions.all()) == 4
+
+
 def test_a_key_that_starts_like_another_has_versions_of_its_own(store: Store) -> None:
     from statsig_fastly.publish.versions import Versions
 
     metadata = ValueMetadata(1, sha256(b"v").hexdigest(), 2, "0" * 64, 3, "plain", 4)
     Versions(store, "a.b").keep(b"v", metadata)
-    assert Versions(store, "a").prune(0, "") == []
+    assert Versions(store, "a").prune(0, metadata) == []
     assert [version.metadata for version in Versions(store, "a.b").all()] == [metadata]
 
 

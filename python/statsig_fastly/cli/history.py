@@ -35,8 +35,8 @@ def history(
     Ends with 0, 1 if the store failed, and 2 if the command line is wrong.
     """
     from statsig_fastly.publish.jobs import open_publisher
+    from statsig_fastly.publish.options import PublishOptions
     from statsig_fastly.publish.places import Access, Place
-    from statsig_fastly.publish.publisher import PublishOptions
 
     with ending("history", as_json=as_json):
         place = Place.parse(target, "PLACE", target=True)

@@ -58,8 +58,8 @@ def rollback(
     Ends with 0, 1 if something failed, 2 if the command line is wrong, and 3 if a guard refused.
     """
     from statsig_fastly.publish.jobs import open_publisher
+    from statsig_fastly.publish.options import PublishOptions
     from statsig_fastly.publish.places import Access, Place
-    from statsig_fastly.publish.publisher import PublishOptions
 
     with ending("rollback", as_json=as_json):
         place = Place.parse(target, "PLACE", target=True)

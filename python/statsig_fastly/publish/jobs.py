@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from statsig_fastly.errors import AdapterError
+from statsig_fastly.publish.options import PublishOptions
 from statsig_fastly.publish.places import Access, Place, open_id_lists, open_source, open_store
-from statsig_fastly.publish.publisher import Publisher, PublishOptions
+from statsig_fastly.publish.publisher import Publisher
 from statsig_fastly.publish.retries import Patience
 from statsig_fastly.publish.watch import Stopped, Watch
 

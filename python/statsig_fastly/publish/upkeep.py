@@ -42,7 +42,7 @@ def manifest_there(store: Store, key: str, stored: Stored) -> Manifest | None:
         return None
 
 
-def keep_what_is_there(store: Store, key: str, versions: Versions, stored: Stored, now: float) -> None:
+def keep_what_is_there(store: Store, key: str, versions: Versions, stored: Stored, now: float) -> str | None:
     """Keeps what is about to be replaced, if it is not kept already: it can be gone back to then.
 
     That is what somebody else wrote, such as Statsig's own push, or a publisher that was killed.
@@ -54,21 +54,25 @@ def keep_what_is_there(store: Store, key: str, versions: Versions, stored: Store
         stored: What is there.
         now: Seconds since the epoch.
 
+    Returns:
+        The id of the version; None if there is nothing to be kept.
+
     Raises:
         AdapterError: The store failed.
     """
     payload, metadata = stored.payload, stored.metadata
     if metadata is not None and versions.has(metadata):
-        return
+        return versions.id_of(metadata)
     if metadata is None and payload is None:
-        return
+        return None
     item = store.read(key)
     if item is None or item.version != stored.version:
-        return
+        return None
     if metadata is None and payload is not None:
         metadata = _metadata_of(payload, item, f"key {key!r} of {store}", now)
-    if metadata is not None:
-        versions.keep(item.value, replace(metadata, hold=None))
+    if metadata is None:
+        return None
+    return versions.keep(item.value, replace(metadata, hold=None))
 
 
 def _metadata_of(payload: bytes, item: Item, place: str, now: float) -> ValueMetadata:
@@ -94,6 +98,7 @@ def tidy(
     *,
     keep: int,
     form: Form,
+    metadata: ValueMetadata,
     replaced: Manifest | None,
     now: float,
 ) -> None:
@@ -105,13 +110,14 @@ def tidy(
         versions: The versions of the key.
         keep: How many are kept; 0 leaves them alone.
         form: What is there now.
+        metadata: What is said of it.
         replaced: The manifest that was there before: somebody may be reading its chunks.
         now: Seconds since the epoch.
 
     Raises:
         AdapterError: The store failed, or a version cannot be read: then no chunk is deleted.
     """
-    left = versions.prune(keep, form.sha256) if keep else versions.all()
+    left = versions.prune(keep, metadata) if keep else versions.all()
     used = [manifest for manifest in (form.manifest, replaced) if manifest is not None]
     for version in left:
         if version.metadata.encoding.endswith("+chunks"):

@@ -65,10 +65,15 @@ class Versions:
         Raises:
             AdapterError: It could not be written.
         """
-        version_id = metadata.sha256[:_ID_DIGITS]
+        version_id = self.id_of(metadata)
         if not self.has(metadata):
             self.store.write(f"{self._prefix}{version_id}", value, metadata.text)
         return version_id
+
+    @staticmethod
+    def id_of(metadata: ValueMetadata) -> str:
+        """The id of the version that is described."""
+        return metadata.sha256[:_ID_DIGITS]
 
     def has(self, metadata: ValueMetadata) -> bool:
         """Whether the value that is described is kept.
@@ -76,7 +81,7 @@ class Versions:
         Raises:
             AdapterError: The store failed.
         """
-        there = self.store.head(f"{self._prefix}{metadata.sha256[:_ID_DIGITS]}")
+        there = self.store.head(f"{self._prefix}{self.id_of(metadata)}")
         known = None if there is None else ValueMetadata.parse(there.metadata)
         return known is not None and known.sha256 == metadata.sha256
 
@@ -120,7 +125,10 @@ class Versions:
         return found[0]
 
     def before(self, stored: Stored) -> Version:
-        """The version before the one that is in use.
+        """The version that was in use before the one that is.
+
+        What was rolled back in between is passed over. Where nothing is known of that, or it is not kept any
+        more, it is the one that was published last before the one in use.
 
         Args:
             stored: What is in use.
@@ -129,7 +137,12 @@ class Versions:
             AdapterError: There is none.
         """
         known = self.all()
-        digest = None if stored.metadata is None else stored.metadata.sha256
+        current = stored.metadata
+        if current is not None and current.before is not None:
+            for each in known:
+                if each.id == current.before:
+                    return each
+        digest = None if current is None else current.sha256
         at = next((at for at, each in enumerate(known) if each.metadata.sha256 == digest), -1)
         if at + 1 >= len(known):
             raise AdapterError(
@@ -152,19 +165,24 @@ class Versions:
             )
         return item
 
-    def prune(self, keep: int, in_use: str) -> list[Version]:
+    def prune(self, keep: int, in_use: ValueMetadata) -> list[Version]:
         """Deletes all but the newest, and returns those that are left.
 
         Args:
             keep: How many are to be left.
-            in_use: Digest of the value that is in use; its version stays.
+            in_use: The value that is in use; its version stays, and the one that was in use before it if two
+                may stay.
 
         Raises:
             AdapterError: They could not be listed or deleted.
         """
+        known = self.all()
+        # What is needed first, and then from the newest to the oldest.
+        needed = (self.id_of(in_use), in_use.before)
+        known.sort(key=lambda each: needed.index(each.id) if each.id in needed else len(needed))
         left: list[Version] = []
-        for version in self.all():
-            if len(left) < keep or version.metadata.sha256 == in_use:
+        for version in known:
+            if len(left) < keep or version.id == needed[0]:
                 left.append(version)
                 continue
             head = self.store.head(version.key)
