@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -25,6 +25,8 @@ from statsig_fastly.publish.id_lists import IdListPublisher
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from statsig_fastly.publish.store import Store
 
 NAMES = ("vip", "beta")
 
@@ -131,6 +133,27 @@ def test_two_publishers_end_in_an_index_of_one_of_them(server: IdListServer, emu
             thread.join(30)
         assert files(emulator) == {name: listed.file for name, listed in server.lists.items()}
     assert IdListIndex.parse(emulator.get(STORE, index_key(KEY)) or b"").time_ms > 0
+
+
+def test_lists_that_were_read_earlier_never_replace_newer_ones(
+    server: IdListServer, emulator: Emulator
+) -> None:
+    """The first publisher reads the lists, and a second one publishes newer ones before the first writes."""
+    first, second = (own(server, emulator) for _ in range(2))
+    store = kv_store(emulator)
+
+    class Overtaken:
+        """The store of the first, which the second is quicker to write to."""
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+            if name == "write" and server.lists["vip"].file == lines("a", "b"):
+                server.lists["vip"] = ListedFile(lines("a", "b", "new"))
+                second.publish()
+            return getattr(store, name)
+
+    first._store = cast("Store", Overtaken())
+    assert first.publish().outcome == "unchanged"
+    assert files(emulator)["vip"] == lines("a", "b", "new")
 
 
 def test_a_config_store_is_refused(server: IdListServer, emulator: Emulator) -> None:

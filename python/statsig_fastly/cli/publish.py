@@ -6,9 +6,7 @@ In: the options of the command. Out: what came of it on stdout, as text or JSON.
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,8 +16,6 @@ from statsig_fastly.cli import arguments, showing
 from statsig_fastly.cli.endings import ending
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from statsig_fastly.publish.health import Health
     from statsig_fastly.publish.report import PublishReport
     from statsig_fastly.publish.watch import WatchState
@@ -118,6 +114,7 @@ def publish(
     Ends with 0 if it is there now, 1 if something failed, 2 if the command line is wrong, and 3 if a guard
     refused: it is older, was rolled back, is too large, or too many users would get another answer.
     """
+    from statsig_fastly.cli.stopping import stop_signals
     from statsig_fastly.publish.jobs import PublishJob, open_job
     from statsig_fastly.publish.places import Place
 
@@ -149,8 +146,7 @@ def publish(
         )
         if watch:
             every = arguments.seconds(interval, "--interval")
-            stopped = _stop_signal()
-            with open_job(job, stopped) as opened:
+            with stop_signals() as stopped, open_job(job, stopped) as opened:
                 health = _health(every, health_file, health_host, health_port, as_json=as_json)
                 try:
                     opened.watch(every, stopped, lambda state, report: _tell(state, report, health, as_json))
@@ -223,14 +219,3 @@ def _tell(state: WatchState, report: PublishReport | None, health: Health, as_js
         sys.stderr.flush()
     elif state.outcome != "nothing new":
         showing.line(f"{at} {state.outcome}: time {showing.when(state.time)}")
-
-
-def _stop_signal() -> threading.Event:
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return stopped

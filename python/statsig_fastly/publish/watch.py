@@ -48,6 +48,7 @@ class WatchState:
         succeeded_at: When a look last did not fail, in seconds since the epoch; None for never.
         published_at: When something was last published, in seconds since the epoch; None for never.
         time: Time of the payload in the store as far as it is known, in ms since the epoch.
+        refused: Why what the source has is not in the store: what a guard said of it last; None if it is.
     """
 
     outcome: Literal["published", "unchanged", "superseded", "nothing new", "refused", "failed"]
@@ -57,6 +58,7 @@ class WatchState:
     succeeded_at: float | None = None
     published_at: float | None = None
     time: int | None = None
+    refused: str | None = None
 
     def is_healthy(self, now: float, within: float) -> bool:
         """Whether a look succeeded within so many seconds."""
@@ -123,13 +125,17 @@ class Watch:
         report: PublishReport | None = None
         asked_for: float | None = None
         error: str | None = None
+        refused = before.refused
         outcome: Literal["published", "unchanged", "superseded", "nothing new", "refused", "failed"]
         try:
-            report = self._publish()
-            outcome = "nothing new" if report is None else _outcome(report)
+            try:
+                report = self._publish()
+                outcome = "nothing new" if report is None else _outcome(report)
+                refused = refused if report is None else None
+            except PublishRefusedError as kept_from:
+                outcome, error = "refused", str(kept_from)
+                refused = error
             self._do_beside()
-        except PublishRefusedError as refused:
-            outcome, error = "refused", str(refused)
         except (StatsigFastlyError, OSError) as failed:
             outcome, error = "failed", str(failed)
             asked_for = failed.retry_after if isinstance(failed, AdapterError) else None
@@ -141,8 +147,9 @@ class Watch:
             error,
             failures,
             before.succeeded_at if failures else now,
-            now if outcome == "published" else before.published_at,
+            now if report is not None and report.outcome == "published" else before.published_at,
             before.time if report is None else report.time,
+            refused,
         )
         self._report(self._state, report)
         pause = self._interval * (1 + _JITTER * self._chance())
