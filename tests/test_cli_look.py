@@ -89,6 +89,8 @@ def test_a_check_and_its_explanation(commands: Commands, tmp_path: Path) -> None
     assert 'user_field email str_ends_with_any ["@example.com"]: met "x@example.com": yes' in explained.stdout
     tree = commands.json("explain", "a", "follows_on", "--from", place)
     assert tree["check"]["rules"][0]["conditions"][0]["checks"][0]["name"] == "on"
+    said = commands.refused_here("check", "a", "staff", "--from", place, "--kind", "layer", status=1)
+    assert "there is no layer 'staff'; there is a gate of that name" in said
     said = commands.refused_here("check", "a", "stafff", "--from", place, status=1)
     assert "there is no gate, config, experiment or layer 'stafff'; did you mean 'staff'" in said
 
@@ -119,6 +121,16 @@ def test_errors_are_told_as_json_as_well(commands: Commands) -> None:
     assert "expected with --out only" in told["error"]
 
 
+def test_a_picture_that_cannot_be_written_and_a_payload_with_nothing_in_it(
+    commands: Commands, tmp_path: Path
+) -> None:
+    plot = ("diff", "old.json", "new.json", "--sample", "5", "--plot", "absent/flips.svg")
+    assert "--plot: cannot write absent/flips.svg: No such file" in commands.refused_here(*plot, status=1)
+    empty = {"has_updates": True, "time": 1, "feature_gates": [], "dynamic_configs": [], "layer_configs": []}
+    (tmp_path / "empty.json").write_text(json.dumps(empty))
+    assert "nothing to check" in commands.refused_here("bench", "empty.json", "--seconds", "0.1", status=1)
+
+
 def test_a_bench_times_every_kind(commands: Commands) -> None:
     found = commands.json("bench", "kv:specs/statsig-1", "--seconds", "0.1")
     assert set(found["ns"]) == {"gate", "config", "experiment", "layer"}
@@ -134,6 +146,11 @@ def test_a_bench_times_every_kind(commands: Commands) -> None:
         (["check", '{"plan": 1}', "gate", "--from", "old.json"], "no such field 'plan'"),
         (["explain", "@absent", "gate", "--from", "old.json"], "USER: cannot read absent: No such file"),
         (["keys", "file:old.json"], "STORE: expected kv:STORE or config:STORE"),
+        (
+            ["keys", "kv:specs/statsig-1"],
+            "STORE: expected kv:STORE or config:STORE, got 'kv:specs/statsig-1'",
+        ),
+        (["stores", "--create", "another"], "--create: expected kv:NAME or config:NAME, got 'another'"),
         (["bench", "old.json", "--seconds", "soon"], "--seconds"),
     ],
 )
@@ -143,18 +160,14 @@ def test_a_wrong_command_line_is_one_line_and_status_2(
     assert said in commands.refused_here(*arguments, status=2)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *("publish", "diff", "history", "rollback", "inspect", "check", "explain", "pull", "stores", "keys"),
-        "bench",
-    ],
-)
-def test_help_has_an_example_and_tells_the_exit_codes(command: str) -> None:
+def test_every_help_has_an_example_and_tells_the_exit_codes_and_every_command_has_json() -> None:
     import typer.main
 
     from statsig_fastly.cli.app import build_app
 
-    found = typer.main.get_command(build_app()).commands[command].help  # type: ignore[attr-defined]
-    assert f"Example: statsig-fastly {command}" in found
-    assert "Ends with 0" in found
+    commands = typer.main.get_command(build_app()).commands  # type: ignore[attr-defined]
+    assert len(commands) == 13
+    for name, command in commands.items():
+        assert f"Example: statsig-fastly {name}" in command.help
+        assert "Ends with 0" in command.help
+        assert "--json" in [option for parameter in command.params for option in parameter.opts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -179,7 +180,10 @@ def test_a_restamped_version_is_newer(limited: Emulator, commands: Commands) -> 
             ["--from", "old.json", "--to", PLACE, "--max-flips", "lots"],
             "--max-flips: expected a share such as 2%",
         ),
-        (["--from", "old.json", "--to", PLACE, "--users", "no.csv"], "no.csv: No such file"),
+        (
+            ["--from", "old.json", "--to", PLACE, "--max-flips", "1%", "--users", "no.csv"],
+            "no.csv: No such file",
+        ),
         (
             ["--from", "old.json", "--to", PLACE, "--watch", "--interval", "0"],
             "--interval: expected a duration",
@@ -191,6 +195,22 @@ def test_a_restamped_version_is_newer(limited: Emulator, commands: Commands) -> 
         ),
         (["--from", "old.json", "--to", PLACE, "--api", "http://api.fastly.com"], "api: expected https"),
         (["--from", "old.json"], "Missing option '--to'"),
+        (["--from", "old.json", "--to", PLACE, "--interval", "soon"], "--interval: expected a duration"),
+        (
+            ["--from", "old.json", "--to", PLACE, "--health-port", "0"],
+            "--health-port: expected together with --watch",
+        ),
+        (
+            ["--from", "old.json", "--to", PLACE, "--health-file", "h"],
+            "--health-file: expected together with --watch",
+        ),
+        (
+            ["--from", "old.json", "--to", PLACE, "--users", "old.json"],
+            "--users: expected together with --max-flips",
+        ),
+        (["--from", "old.json", "--to", "kv:specs/a?b"], "--to: the key must not contain '?', got 'a?b'"),
+        (["--from", "old.json", "--to", f"config:small/{'k' * 256}"], "--to: the key must have 1 to 255"),
+        (["--from", "old.json", "--to", PLACE, "--history", "new.json"], "--history: expected a directory"),
         (["--from", "old.json", "--to", PLACE, "--compress", "zip"], "--compress"),
     ],
 )
@@ -209,12 +229,42 @@ def test_a_wrong_command_line_is_one_line_and_status_2(
             "no such store; this token sees 'specs'",
         ),
         (["rollback", PLACE], "no version of key 'statsig-1' before the current one is kept"),
-        (["rollback", PLACE, "0123"], "no version of key 'statsig-1' start with '0123'; kept: none"),
+        (["rollback", PLACE, "0123"], "no version of key 'statsig-1' starts with '0123'; kept: none"),
         (["pull", PLACE], "the store has no such key"),
+        (["pull", "old.json", "--out", "."], "--out: cannot write .: "),
+        (["pull", "old.json", "--out", "absent/x.json"], "--out: cannot write absent/x.json: No such file"),
+        (
+            ["publish", "--from", "old.json", "--to", PLACE, "--watch", "--health-file", "absent/h"],
+            "--health-file: cannot write absent/h: No such file",
+        ),
     ],
 )
 def test_what_fails_is_one_line_and_status_1(commands: Commands, arguments: list[str], said: str) -> None:
     assert said in commands.refused_here(*arguments, status=1)
+
+
+def test_a_watch_whose_health_nobody_can_be_told_does_not_start(commands: Commands) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = commands.refused_here(
+            *("publish", "--from", "old.json", "--to", PLACE, "--watch", "--health-port", str(port)), status=1
+        )
+    assert f"--health-port: cannot listen on 127.0.0.1:{port}: " in said
+
+
+def test_too_many_chunks_are_refused(commands: Commands) -> None:
+    said = commands.refused_here(
+        *("publish", "--from", "old.json", "--to", PLACE, "--largest", "1"), status=3
+    )
+    assert "holds 1; that makes more chunks than one manifest can name" in said
+
+
+@pytest.mark.parametrize("command", ["history", "rollback"])
+def test_a_directory_of_versions_has_to_be_there(commands: Commands, command: str) -> None:
+    said = commands.refused_here(command, PLACE, "--history", "absent", status=2)
+    assert "--history: expected a directory at absent, and there is none" in said
 
 
 def test_a_payload_that_no_client_could_use_is_not_published(

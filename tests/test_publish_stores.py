@@ -292,7 +292,10 @@ def test_a_head_that_is_refused_is_a_get() -> None:
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"", b"<html>", b"\x00" * 100, b'{"statsig_fastly":"chunks/9"}', split(payload(), KEY)[0].value],
+    [
+        *(b"", b"<html>", b"\x00" * 100, b'{"statsig_fastly":"chunks/9"}', split(payload(), KEY)[0].value),
+        *(b'{"cut": ', b'{"no": "payload"}', b'{"has_updates": false}', b"\x1f\x8b cut"),
+    ],
 )
 def test_what_is_no_payload_is_replaced(emulator: Emulator, garbage: bytes) -> None:
     store = kv_store(emulator)

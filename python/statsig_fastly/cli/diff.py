@@ -64,7 +64,7 @@ def diff(
                 before, after, users, sample=sample, seed=seed, environment=environment, progress=progress
             )
         if plot is not None:
-            plot.write_text(flips_svg(found.flips), "utf-8")
+            arguments.written("--plot", plot, flips_svg(found.flips).encode())
         if as_json:
             showing.print_json(found.to_dict())
         else:

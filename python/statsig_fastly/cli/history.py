@@ -40,7 +40,8 @@ def history(
 
     with ending("history", as_json=as_json):
         place = Place.parse(target, "PLACE", target=True)
-        with open_publisher(place, Access(api, token_env), PublishOptions(), directory) as publisher:
+        kept = arguments.directory("--history", directory, is_there=True)
+        with open_publisher(place, Access(api, token_env), PublishOptions(), kept) as publisher:
             stored = publisher.look()
             versions = publisher.versions.all()
         in_use = None if stored.metadata is None else stored.metadata.sha256

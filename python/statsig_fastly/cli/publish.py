@@ -119,6 +119,9 @@ def publish(
     from statsig_fastly.publish.places import Place
 
     with ending("publish", as_json=as_json):
+        every = arguments.seconds(interval, "--interval")
+        arguments.only_with("--watch", watch, {"--health-file": health_file, "--health-port": health_port})
+        arguments.only_with("--max-flips", max_flips is not None, {"--users": users_file})
         job = PublishJob(
             source=Place.parse(source, "--from"),
             target=Place.parse(target, "--to", target=True),
@@ -135,7 +138,7 @@ def publish(
             compression=compress,
             chunking=chunks,
             keep=keep,
-            history=history,
+            history=arguments.directory("--history", history, is_there=False),
             id_lists=id_lists,
             force=force,
             max_flips=None if max_flips is None else arguments.share(max_flips, "--max-flips"),
@@ -145,7 +148,6 @@ def publish(
             dry_run=dry_run,
         )
         if watch:
-            every = arguments.seconds(interval, "--interval")
             with stop_signals() as stopped, open_job(job, stopped) as opened:
                 health = _health(every, health_file, health_host, health_port, as_json=as_json)
                 try:
@@ -168,7 +170,7 @@ def show_report(report: PublishReport) -> None:
     before = "nothing" if report.previous_time is None else showing.when(report.previous_time)
     showing.line(f"  time      {showing.when(report.time)} (before: {before})")
     showing.line(f"  digest    {report.digest}")
-    form = report.encoding if not report.chunks else f"{report.encoding}, {report.chunks} chunks"
+    form = report.encoding if not report.chunks else f"{report.encoding}: {report.chunks}"
     written = f", {report.chunks_written} of them new" if report.chunks else ""
     showing.line(f"  size      {report.size:,} bytes, {report.stored_size:,} in the store ({form}{written})")
     counts = ", ".join(f"{count} {entity.replace('_', ' ')}" for entity, count in report.counts.items())
@@ -194,8 +196,13 @@ def _health(every: float, file: Path | None, host: str, port: int | None, *, as_
     from statsig_fastly.publish.health import Health
 
     health = Health(max(_HEALTHY_S, _INTERVALS * every), file)
+    if file is not None:
+        arguments.written("--health-file", file, health.text)
     if port is not None:
-        port = health.serve(host, port)
+        try:
+            port = health.serve(host, port)
+        except OSError as error:
+            raise OSError(f"--health-port: cannot listen on {host}:{port}: {error.strerror}") from None
         said = f"http://{host}:{port}"
         if as_json:
             showing.print_json({"health": said}, indent=None)
@@ -206,7 +213,10 @@ def _health(every: float, file: Path | None, host: str, port: int | None, *, as_
 
 def _tell(state: WatchState, report: PublishReport | None, health: Health, as_json: bool) -> None:
     """Tells of a look: all of them as JSON, or what is worth a line as text."""
-    health.note(state)
+    try:
+        health.note(state)
+    except OSError as error:  # what keeps the store up to date goes on
+        sys.stderr.write(f"statsig-fastly publish: warning: --health-file: {error.strerror}\n")
     if as_json:
         told: dict[str, Any] = state.to_dict()
         if report is not None:

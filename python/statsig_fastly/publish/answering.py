@@ -9,6 +9,8 @@ from statsig_fastly.errors import AdapterError
 from statsig_fastly.explain import explanation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from statsig_fastly._native import StatsigUser
     from statsig_fastly.explain import CheckKind, Explanation
 
@@ -41,20 +43,27 @@ def explained(
     trace, details = evaluator._explain(user, name, kind, True)  # noqa: SLF001
     found = explanation(trace, details)
     if found.check.how == "missing":
-        names = _names(evaluator)
-        import difflib
-
-        near = difflib.get_close_matches(name, names, 3)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        hint = _hint(name, _names(evaluator), kind)
         raise AdapterError(f"there is no {kind or 'gate, config, experiment or layer'} {name!r}{hint}")
     return found
 
 
-def _names(evaluator: Evaluator) -> list[str]:
-    return [
-        *evaluator.get_feature_gate_list(),
-        *evaluator.get_dynamic_config_list(),
-        *evaluator.get_experiment_list(),
-        *evaluator.get_autotune_list(),
-        *evaluator.get_layer_list(),
-    ]
+def _hint(name: str, names: Mapping[CheckKind, list[str]], kind: CheckKind | None) -> str:
+    """What may have been meant, for a message."""
+    import difflib
+
+    others = [f"a {each} of that name" for each, known in names.items() if name in known]
+    if others:
+        return f"; there is {' and '.join(others)}".replace(" a experiment", " an experiment")
+    asked = [each for which, known in names.items() if kind in {None, which} for each in known]
+    near = difflib.get_close_matches(name, asked, 3)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def _names(evaluator: Evaluator) -> dict[CheckKind, list[str]]:
+    return {
+        "gate": evaluator.get_feature_gate_list(),
+        "config": evaluator.get_dynamic_config_list(),
+        "experiment": [*evaluator.get_experiment_list(), *evaluator.get_autotune_list()],
+        "layer": evaluator.get_layer_list(),
+    }

@@ -30,6 +30,7 @@ __all__ = ["Flips", "SpecFlips", "count_flips"]
 AnswerKind: TypeAlias = Literal["gate", "config", "experiment", "layer"]
 
 _EXAMPLES: Final = 5
+_WORDS: Final = 60
 _PROGRESS_EVERY: Final = 1_000
 # What of a payload every check may depend on.
 _EVERYWHERE: Final = ("default_environment", "app_id")
@@ -289,4 +290,5 @@ def _in_words(result: _Result) -> str:
         return "passes" if result else "fails"
     if (group := _group(result)) is not None:
         return f"group {group!r}"
-    return json.dumps(result.get_value(), ensure_ascii=False)[:60]
+    words = json.dumps(result.get_value(), ensure_ascii=False)
+    return words if len(words) <= _WORDS else f"{words[: _WORDS - 3]}..."

@@ -91,8 +91,15 @@ def in_form(
             most_chunks=most_chunks,
         )
     except ValueError as error:
-        if str(error).startswith("value:"):
-            raise PublishRefusedError(str(error).removeprefix("value: "), "too large") from None
+        said = str(error)
+        if said.startswith("value:"):
+            raise PublishRefusedError(said.removeprefix("value: "), "too large") from None
+        if said.startswith("chunk_size:"):
+            raise PublishRefusedError(
+                f"the value has {len(value):,} bytes, and {store} holds {store.largest:,}; that makes more "
+                "chunks than one manifest can name",
+                "too large",
+            ) from None
         raise
     stored = manifest.value
     return Form(stored, sha256(stored).hexdigest(), f"{compression}+chunks", manifest, chunks)

@@ -11,6 +11,7 @@ from statsig_fastly.publish.flips import Flips, count_flips
 from statsig_fastly.publish.refused import PublishRefusedError
 from statsig_fastly.publish.specs import Specs
 from statsig_fastly.publish.users import made_up_users
+from statsig_fastly.publish.validation import is_usable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +58,7 @@ def guard_flips(
     sample: int,
     seed: int,
     progress: Callable[[int, int], object],
-) -> Flips:
+) -> Flips | None:
     """Lets through what changes the answers of few enough users.
 
     Args:
@@ -69,10 +70,15 @@ def guard_flips(
         seed: Another one makes up others.
         progress: Told of how many users are done, and of how many.
 
+    Returns:
+        What was counted; None if the old payload does not compile, so that nobody gets an answer from it.
+
     Raises:
         PublishRefusedError: More users would get another answer.
-        PayloadError: One of the payloads does not compile.
+        PayloadError: The new payload does not compile.
     """
+    if not is_usable(old):
+        return None
     if users is None:
         users = made_up_users(sample, [Specs.parse(old), Specs.parse(new)], seed)
     total = len(users)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from statsig_fastly.adapters.checks import config_key_problem, key_problem
 from statsig_fastly.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -122,6 +123,9 @@ class Place:
             store, _, key = rest.partition("/")
             if not store or (target and not key):
                 raise problem
+            wrong = key and (key_problem if kind == "kv" else config_key_problem)(key)
+            if wrong:
+                raise ValueError(f"{option}: the key {wrong}, got {key[:100]!r}")
             return cls(kind, store, key)  # type: ignore[arg-type]  # one of _STORES
         if colon and kind == "toml":
             path, hash_sign, rest = rest.partition("#")
@@ -138,6 +142,23 @@ class Place:
         if text and (Path(text).exists() or "/" in text or text.endswith(".json")):
             return cls("file", path=Path(text))
         raise problem
+
+    @classmethod
+    def parse_store(cls, text: str, option: str, what: str = "STORE") -> Place:
+        """Reads a place that is a store as a whole, `kv:STORE` or `config:STORE`.
+
+        Args:
+            text: What was given.
+            option: What it was given as, for messages.
+            what: What stands for the name of the store in messages.
+
+        Raises:
+            ValueError: It is none.
+        """
+        kind, _, store = text.partition(":")
+        if kind not in _STORES or not store or "/" in store:
+            raise ValueError(f"{option}: expected kv:{what} or config:{what}, got {text!r}")
+        return cls(kind, store)  # type: ignore[arg-type]  # one of _STORES
 
     def __str__(self) -> str:
         if self.kind == "cdn":

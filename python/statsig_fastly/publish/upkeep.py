@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from statsig_fastly.chunks import Manifest
-from statsig_fastly.errors import AdapterError
+from statsig_fastly.errors import AdapterError, PayloadError
 from statsig_fastly.publish.chunk_upkeep import collect
 from statsig_fastly.publish.metadata import ValueMetadata
 from statsig_fastly.publish.specs import Specs
@@ -69,7 +69,10 @@ def keep_what_is_there(store: Store, key: str, versions: Versions, stored: Store
     if item is None or item.version != stored.version:
         return None
     if metadata is None and payload is not None:
-        metadata = _metadata_of(payload, item, f"key {key!r} of {store}", now)
+        try:
+            metadata = _metadata_of(payload, item, f"key {key!r} of {store}", now)
+        except PayloadError:
+            return None  # nobody ever got an answer from it
     if metadata is None:
         return None
     return versions.keep(item.value, replace(metadata, hold=None))

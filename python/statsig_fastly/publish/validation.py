@@ -18,7 +18,7 @@ from statsig_fastly.publish.specs import Ref, Specs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Validation", "Warned", "unsupported", "validate"]
+__all__ = ["Validation", "Warned", "is_usable", "unsupported", "validate"]
 
 _NEEDS_NO_OPERATOR: Final = frozenset({"public", "pass_gate", "fail_gate"})
 _V1_ONLY: Final = frozenset({"multi_pass_gate", "multi_fail_gate"})
@@ -99,6 +99,14 @@ def validate(body: bytes) -> Validation:
     return Validation(
         body, specs, sha256(body).hexdigest(), _counts(specs), (*left_out, *dict.fromkeys(_warnings(specs)))
     )
+
+
+def is_usable(body: bytes) -> bool:
+    """Whether a payload compiles, so that clients can use it."""
+    try:
+        return Evaluator()._load(body, "Publish") == "applied"  # noqa: SLF001 - its own package
+    except PayloadError:
+        return False
 
 
 def unsupported(condition: Mapping[str, Any], *, v1: bool) -> str | None:

@@ -113,14 +113,15 @@ class Versions:
         if len(start) < _FEWEST_DIGITS:
             raise ValueError(f"version: expected at least {_FEWEST_DIGITS} digits of its id, got {start!r}")
         known = self.all()
+        start = start.lower()
         found = [
             each for each in known if each.id.startswith(start) or each.metadata.payload.startswith(start)
         ]
         if len(found) != 1:
             there = ", ".join(each.id for each in known) or "none"
-            what = "no version" if not found else "several versions"
+            what = "no version" if not found else "more than one version"
             raise AdapterError(
-                f"{self.store}: {what} of key {self._key!r} start with {start!r}; kept: {there}"
+                f"{self.store}: {what} of key {self._key!r} starts with {start!r}; kept: {there}"
             )
         return found[0]
 
