@@ -19,6 +19,7 @@ __all__ = [
     "TOKEN_ENV",
     "Api",
     "AsJson",
+    "IdListsUrl",
     "Largest",
     "Sample",
     "SdkKeyEnv",
@@ -27,6 +28,7 @@ __all__ = [
     "SpecsUrl",
     "TokenEnv",
     "UsersFile",
+    "WithIdLists",
     "access",
     "directory",
     "only_with",
@@ -77,6 +79,20 @@ Sample: TypeAlias = Annotated[
     int, typer.Option(min=1, max=1_000_000, help="Without --users: how many to make up.")
 ]
 Seed: TypeAlias = Annotated[int, typer.Option(help="Another seed makes up other users.")]
+
+IdListsUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="STATSIG_ID_LISTS_URL",
+        show_envvar=True,
+        help="Where the index of ID lists is, if not at Statsig's CDN.",
+    ),
+]
+WithIdLists: TypeAlias = Annotated[
+    bool,
+    typer.Option("--id-lists", help="Read ID lists as well: of cdn, or beside a key of a KV Store."),
+]
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -94,15 +94,7 @@ def publish(
     sdk_key_env: arguments.SdkKeyEnv = "STATSIG_SDK_KEY",
     specs_url: arguments.SpecsUrl = None,
     specs_format: arguments.SpecsFormat = "v1",
-    id_lists_url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            envvar="STATSIG_ID_LISTS_URL",
-            show_envvar=True,
-            help="Where the index of ID lists is, if not at Statsig's CDN.",
-        ),
-    ] = None,
+    id_lists_url: arguments.IdListsUrl = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Publish config specs to a store: checked, guarded, and read back.

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from statsig_fastly._native import Evaluator
 from statsig_fastly.errors import AdapterError
 from statsig_fastly.explain import explanation
+from statsig_fastly.publish.list_lines import use_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from statsig_fastly._native import StatsigUser
     from statsig_fastly.explain import CheckKind, Explanation
+    from statsig_fastly.publish.list_lines import IdLines
 
 __all__ = ["explained"]
 
@@ -24,6 +26,7 @@ def explained(
     kind: CheckKind | None = None,
     *,
     environment: str | None = None,
+    lists: IdLines | None = None,
 ) -> Explanation:
     """Evaluates one check and tells how.
 
@@ -33,13 +36,15 @@ def explained(
         name: What for.
         kind: As what; None finds out.
         environment: Tier to check with.
+        lists: ID lists by name; None for none.
 
     Raises:
         PayloadError: The payload does not compile.
-        AdapterError: There is nothing of the name.
+        AdapterError: There is nothing of the name, or an ID list is none.
     """
     evaluator = Evaluator(environment)
     evaluator._load(body, "Payload")  # noqa: SLF001 - its own package
+    use_lines(evaluator, lists or {})
     trace, details = evaluator._explain(user, name, kind, True)  # noqa: SLF001
     found = explanation(trace, details)
     if found.check.how == "missing":

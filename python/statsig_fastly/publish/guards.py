@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from statsig_fastly._native import StatsigUser
+    from statsig_fastly.publish.list_lines import IdLines
     from statsig_fastly.publish.stored import Stored
 
 __all__ = ["guard_age", "guard_flips"]
@@ -57,6 +58,7 @@ def guard_flips(
     *,
     sample: int,
     seed: int,
+    lists: Callable[[], tuple[IdLines, IdLines]] | None,
     progress: Callable[[int, int], object],
 ) -> Flips | None:
     """Lets through what changes the answers of few enough users.
@@ -68,6 +70,7 @@ def guard_flips(
         users: Whom to count for; None makes up users.
         sample: How many are made up.
         seed: Another one makes up others.
+        lists: Reads the ID lists in use and those that take their place; None for none.
         progress: Told of how many users are done, and of how many.
 
     Returns:
@@ -76,13 +79,22 @@ def guard_flips(
     Raises:
         PublishRefusedError: More users would get another answer.
         PayloadError: The new payload does not compile.
+        AdapterError: The ID lists could not be read.
     """
     if not is_usable(old):
         return None
     if users is None:
         users = made_up_users(sample, [Specs.parse(old), Specs.parse(new)], seed)
     total = len(users)
-    flips = count_flips(old, new, users, progress=lambda done: progress(done, total))
+    old_lists, new_lists = ({}, {}) if lists is None else lists()
+    flips = count_flips(
+        old,
+        new,
+        users,
+        old_lists=old_lists,
+        new_lists=new_lists,
+        progress=lambda done: progress(done, total),
+    )
     worst = flips.worst
     if worst is not None and worst.share > limit:
         raise PublishRefusedError(

@@ -88,11 +88,7 @@ def inspect_payload(body: bytes) -> Inspection:
     specs = valid.specs
     rules = [rule for ref in specs.refs() for rule in specs.rules(specs.spec(ref) or {})]
     conditions = [condition for rule in rules for condition in specs.conditions(rule)]
-    lists = {
-        str(each.get("targetValue"))
-        for each in conditions
-        if str(each.get("operator")).endswith("in_segment_list")
-    }
+    lists = {name for ref in specs.refs() for name in specs.id_lists(ref)}
     apps = Counter(str(app) for ref in specs.refs() for app in target_apps(specs.spec(ref)))
     return Inspection(
         format="v1" if specs.is_v1 else "v2",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -145,8 +145,12 @@ def open_job(
             if not job.id_lists:
                 yield OpenJob(source, publisher)
                 return
-            with closing(open_id_lists(job.source, job.access)) as lists:
-                yield OpenJob(source, publisher, publisher.beside(lists))
+            with ExitStack() as open_lists:
+                lists = open_lists.enter_context(closing(open_id_lists(job.source, job.access)))
+                there = None
+                if job.target.kind == "kv":
+                    there = open_lists.enter_context(closing(open_id_lists(job.target, job.access)))
+                yield OpenJob(source, publisher, publisher.beside(lists, there))
     finally:
         source.close()
 

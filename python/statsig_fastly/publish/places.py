@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from statsig_fastly.publish.retries import Patience
     from statsig_fastly.publish.store import Store
 
-__all__ = ["Access", "Place", "PlaceKind", "open_id_lists", "open_source", "open_store", "read_payload"]
+__all__ = [
+    "Access",
+    "Place",
+    "PlaceKind",
+    "has_id_lists",
+    "open_id_lists",
+    "open_source",
+    "open_store",
+    "read_id_lists",
+    "read_payload",
+]
 
 PlaceKind: TypeAlias = Literal["cdn", "file", "kv", "config", "toml"]
 
@@ -224,7 +234,7 @@ def open_id_lists(place: Place, access: Access) -> StatsigIdListAdapter | Fastly
         from statsig_fastly.adapters.fastly_id_lists import FastlyIdListAdapter
 
         return FastlyIdListAdapter(place.store, place.key, token=access.token(), api=access.api)
-    raise ValueError(f"--id-lists: expected --from cdn or --from kv:STORE/KEY, got {str(place)!r}")
+    raise ValueError(f"--id-lists: expected cdn or kv:STORE/KEY, where ID lists can be, got {str(place)!r}")
 
 
 def open_store(place: Place, access: Access, patience: Patience) -> tuple[Store, str]:
@@ -263,6 +273,26 @@ def read_payload(place: Place, access: Access) -> bytes:
     if payload is None:
         raise AdapterError(f"{place}: there is nothing")
     return payload.body
+
+
+def read_id_lists(place: Place, access: Access) -> dict[str, bytes]:
+    """The lines of the ID lists that belong to the config specs at a place, by name.
+
+    Raises:
+        ValueError: There are none, or what it takes is missing or cannot work.
+        AdapterError: They could not be read.
+    """
+    from contextlib import closing
+
+    from statsig_fastly.publish.list_lines import read_lines
+
+    with closing(open_id_lists(place, access)) as lists:
+        return read_lines(lists)
+
+
+def has_id_lists(place: Place) -> bool:
+    """Whether ID lists can be at a place."""
+    return place.kind == "cdn" or (place.kind == "kv" and bool(place.key))
 
 
 def _variable(name: str, what: str) -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from statsig_fastly.adapters import IdListAdapter
     from statsig_fastly.publish.flips import Flips
     from statsig_fastly.publish.id_lists import IdListPublisher
+    from statsig_fastly.publish.list_lines import IdLines
     from statsig_fastly.publish.store import Store
 
 __all__ = ["Publisher"]
@@ -96,21 +97,29 @@ class Publisher:
         self._clock = clock
         self._progress = progress
         self._steps = Steps(progress)
+        self._lists: Callable[[], tuple[IdLines, IdLines]] | None = None
 
     @property
     def place(self) -> str:
         """The store and the key, in words."""
         return f"key {self._key!r} of {self._store}"
 
-    def beside(self, lists: IdListAdapter) -> IdListPublisher:
-        """What publishes ID lists beside the key.
+    def beside(self, lists: IdListAdapter, there: IdListAdapter | None = None) -> IdListPublisher:
+        """What publishes ID lists beside the key. They count where users are counted.
+
+        Args:
+            lists: Where they come from.
+            there: What reads those that are beside the key.
 
         Raises:
             ValueError: The store cannot hold lists, or the key leaves no room for theirs.
         """
         from statsig_fastly.publish.id_lists import IdListPublisher
+        from statsig_fastly.publish.list_lines import read_lines
 
-        return IdListPublisher(lists, self._store, self._key, wait=self._patience.wait, clock=self._clock)
+        own = IdListPublisher(lists, self._store, self._key, wait=self._patience.wait, clock=self._clock)
+        self._lists = lambda: ({} if there is None else read_lines(there), own.lines())
+        return own
 
     def publish(self, body: bytes) -> PublishReport:
         """Publishes a payload, unless it is there already.
@@ -188,7 +197,7 @@ class Publisher:
             with self._steps.timed("look"):
                 # What answers without the value may be further behind than what answers with it.
                 stored = look(self._store, self._key, whole=attempt > _ATTEMPTS_BY_HEAD)
-            if self._is_same(stored, valid, form):
+            if stored.holds(valid.body, valid.digest, form.encoding):
                 return self._report("unchanged", valid, form, stored, attempt)
             if (goes_back is None or goes_back.restamped) and not self._options.force:
                 guard_age(stored, valid.time, self.place)
@@ -238,10 +247,6 @@ class Publisher:
         return validate(encoded(filtered.specs.data))
 
     def _form(self, body: bytes) -> Form:
-        room = 1  # which counts only where items are few
-        if self._store.most_items is not None:
-            # What the key, its metadata and kept versions take; half of the rest is for the next version.
-            room = (self._store.most_items - 2 - 2 * self._options.keep) // 2
         options = self._options
         return in_form(
             body,
@@ -249,15 +254,8 @@ class Publisher:
             self._store,
             compression=options.compression,
             chunking=options.chunking,
-            most_chunks=room,
+            keep=options.keep,
         )
-
-    def _is_same(self, stored: Stored, valid: Validation, form: Form) -> bool:
-        if stored.metadata is not None:
-            same = stored.metadata.payload == valid.digest
-            return same and stored.metadata.encoding == form.encoding
-        plain = form.encoding == "plain"
-        return plain and stored.payload is not None and stored.payload == valid.body
 
     def _guard_flips(self, stored: Stored, valid: Validation) -> Flips | None:
         options = self._options
@@ -276,6 +274,7 @@ class Publisher:
                 options.users,
                 sample=options.sample,
                 seed=options.seed,
+                lists=self._lists,
                 progress=lambda done, total: self._steps.tell("count flips", done, total),
             )
 

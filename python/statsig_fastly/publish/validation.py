@@ -36,7 +36,6 @@ _OPERATORS: Final = frozenset({
     "array_contains_any", "array_contains_none", "array_contains_all", "not_array_contains_all",
 })
 # fmt: on
-_SEGMENT_OPERATORS: Final = frozenset({"in_segment_list", "not_in_segment_list"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +141,7 @@ def _warnings(specs: Specs) -> Iterator[Warned]:
     lists: set[str] = set()
     for ref in specs.refs():
         spec = specs.spec(ref) or {}
+        lists |= specs.id_lists(ref)
         for rule in specs.rules(spec):
             where = f"rule {rule.get('id')!r}"
             table = specs.condition_map
@@ -153,8 +153,6 @@ def _warnings(specs: Specs) -> Iterator[Warned]:
             for condition in specs.conditions(rule):
                 if problem := unsupported(condition, v1=specs.is_v1):
                     yield Warned(str(ref), f"{where}: {problem}")
-                if condition.get("operator") in _SEGMENT_OPERATORS:
-                    lists.add(str(condition.get("targetValue")))
         for use in specs.uses(ref):
             if specs.spec(use) is None and use.pool == "gate" and use.name not in specs.mappings:
                 yield Warned(str(ref), f"{use} does not exist, and counts as one that nobody passes")
