@@ -47,11 +47,11 @@ def test_a_diff_tells_what_changed_and_draws_for_how_many(commands: Commands, tm
     )
 
     (tmp_path / "users.jsonl").write_text('{"userID": "a"}\n{"user_id": "b", "custom": {"plan": "pro"}}\n')
-    found = commands.json("diff", "old.json", "new.json", "--users", "users.jsonl")
+    found = commands.json_here("diff", "old.json", "new.json", "--users", "users.jsonl")
     assert found["flips"]["users"] == 2
     assert {change["name"] for change in found["changes"]["specs"]} == {"test_fastly", "pricing"}
 
-    same = commands.run("diff", "old.json", "file:old.json", "--sample", "10", "--exit-code")
+    same = commands.here("diff", "old.json", "file:old.json", "--sample", "10", "--exit-code")
     assert same.returncode == 0
     assert same.stdout.startswith("Nothing changed")
 
@@ -65,7 +65,7 @@ def test_an_inspection_counts_and_names_what_is_large(commands: Commands) -> Non
     assert set(found["compressed"]) == {"gzip", "zstd", "brotli"}
     assert found["largest"][0]["size"] > found["largest"][-1]["size"]
     assert any("not supported" in warning for warning in found["warnings"])
-    text = commands.run("inspect", "old.json").stdout
+    text = commands.here("inspect", "old.json").stdout
     assert "ID lists" not in text
     assert "  unit ids     userID (" in text
 
@@ -81,13 +81,13 @@ def test_a_check_and_its_explanation(commands: Commands, tmp_path: Path) -> None
         "group_name": "Blue",
         "reason": "Payload:Recognized",
     }
-    assert commands.run("check", "a", "off", "--from", place).stdout == "gate off: false (rule 'default')\n"
+    assert commands.here("check", "a", "off", "--from", place).stdout == "gate off: false (rule 'default')\n"
     (tmp_path / "user.json").write_text('{"userID": "a", "email": "x@example.com"}')
     explained = commands.run("explain", "@user.json", "staff", "--from", place)
     assert explained.returncode == 0
     assert "gate 'staff' is true: rule 'staff_rule' decided" in explained.stdout
     assert 'user_field email str_ends_with_any ["@example.com"]: met "x@example.com": yes' in explained.stdout
-    tree = commands.json("explain", "a", "follows_on", "--from", place)
+    tree = commands.json_here("explain", "a", "follows_on", "--from", place)
     assert tree["check"]["rules"][0]["conditions"][0]["checks"][0]["name"] == "on"
     said = commands.refused_here("check", "a", "staff", "--from", place, "--kind", "layer", status=1)
     assert "there is no layer 'staff'; there is a gate of that name" in said
@@ -99,21 +99,21 @@ def test_stores_and_keys(commands: Commands, emulator: Emulator) -> None:
     found = commands.json("stores")
     assert [(store["kind"], store["name"]) for store in found] == [("kv", "specs"), ("config", "small")]
     assert found[0]["id"] == emulator.kv_stores()["specs"]
-    assert commands.run("keys", "config:small").stdout == "a\nb\n"
+    assert commands.here("keys", "config:small").stdout == "a\nb\n"
     (key,) = commands.json("keys", "kv:specs", "--prefix", "statsig-", "--long")
     assert key["key"] == "statsig-1"
     assert key["modified_at"] > 1.6e9
-    made = commands.json("stores", "--create", "kv:another")
+    made = commands.json_here("stores", "--create", "kv:another")
     assert ("kv", "another") in [(store["kind"], store["name"]) for store in made]
     assert "another" in emulator.kv_stores()
-    commands.json("stores", "--create", "config:second")
+    commands.json_here("stores", "--create", "config:second")
     assert "second" in emulator.config_stores()
     assert "HTTP 400" in commands.refused_here("stores", "--create", "kv:another", status=1)
-    assert commands.run("stores").stdout.splitlines()[2].startswith("kv      specs    ")
+    assert commands.here("stores").stdout.splitlines()[2].startswith("kv      specs    ")
 
 
 def test_errors_are_told_as_json_as_well(commands: Commands) -> None:
-    done = commands.run("pull", "old.json", "--json")
+    done = commands.here("pull", "old.json", "--json")
     assert done.returncode == 2
     told = json.loads(done.stdout)
     assert told["status"] == 2

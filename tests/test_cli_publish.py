@@ -50,14 +50,14 @@ def test_a_payload_is_published_and_rolled_back_byte_for_byte(limited: Emulator,
     assert len(original.metadata) <= 1000
     assert original.metadata.startswith(f"time={TIME};sha256={first['digest']};n=")
 
-    assert commands.json("publish", "--from", "old.json", "--to", PLACE)["outcome"] == "unchanged"
+    assert commands.json_here("publish", "--from", "old.json", "--to", PLACE)["outcome"] == "unchanged"
     again = limited.item(STORE, KEY)
     assert again is not None
     assert again.generation == original.generation
 
-    assert commands.json("publish", "--from", "file:new.json", "--to", PLACE)["outcome"] == "published"
+    assert commands.json_here("publish", "--from", "file:new.json", "--to", PLACE)["outcome"] == "published"
     assert limited.get(STORE, KEY) == payload(TIME + 1, 2)
-    assert "newer payload" in commands.refused("publish", "--from", "old.json", "--to", PLACE, status=3)
+    assert "newer payload" in commands.refused_here("publish", "--from", "old.json", "--to", PLACE, status=3)
 
     versions = commands.json("history", PLACE)
     assert [version["in_use"] for version in versions] == [True, False]
@@ -65,7 +65,10 @@ def test_a_payload_is_published_and_rolled_back_byte_for_byte(limited: Emulator,
     assert (back["outcome"], back["version"]) == ("published", versions[1]["id"])
     assert limited.get(STORE, KEY) == payload()
     assert "was rolled back" in commands.refused("publish", "--from", "new.json", "--to", PLACE, status=3)
-    assert commands.json("publish", "--from", "new.json", "--to", PLACE, "--force")["outcome"] == "published"
+    assert (
+        commands.json_here("publish", "--from", "new.json", "--to", PLACE, "--force")["outcome"]
+        == "published"
+    )
 
 
 def test_text_tells_what_was_done(commands: Commands) -> None:
@@ -78,7 +81,7 @@ def test_text_tells_what_was_done(commands: Commands) -> None:
     # What will not work is told, and keeps nothing from being published.
     assert "warning: gate 'unsupported': rule 'unsupported_rule': operator" in done.stderr
     assert done.stdout.isascii()
-    listed = commands.run("history", PLACE).stdout
+    listed = commands.here("history", PLACE).stdout
     assert re.search(r"^[0-9a-f]{16} .* plain +- +in use$", listed, re.MULTILINE)
 
 
@@ -87,14 +90,14 @@ def test_too_many_users_would_get_another_answer(
 ) -> None:
     limited.put(STORE, KEY, payload())
     (tmp_path / "users.csv").write_text("userID,country,custom.plan\na,NZ,pro\nb,US,\nc,,free\n")
-    refused = commands.refused(
+    refused = commands.refused_here(
         *("publish", "--from", "new.json", "--to", PLACE, "--max-flips", "2%", "--users", "users.csv"),
         status=3,
     )
     assert (
         "100.00% of 3 users would get another answer for config 'number', and the limit is 2.00%" in refused
     )
-    told = commands.run(
+    told = commands.here(
         *(
             "publish",
             "--from",
@@ -112,28 +115,30 @@ def test_too_many_users_would_get_another_answer(
     assert json.loads(told.stdout)["why"] == "flips"
     assert json.loads(told.stdout)["flips"]["specs"][0]["flipped"] == 3
     assert limited.get(STORE, KEY) == payload()
-    dry = commands.json("publish", "--from", "new.json", "--to", PLACE, "--max-flips", "1", "--dry-run")
-    assert (dry["outcome"], dry["flips"]["any_flip"]) == ("would publish", 10_000)
+    dry = commands.json_here(
+        "publish", "--from", "new.json", "--to", PLACE, "--max-flips", "1", "--sample", "500", "--dry-run"
+    )
+    assert (dry["outcome"], dry["flips"]["any_flip"]) == ("would publish", 500)
     assert limited.get(STORE, KEY) == payload()
     # What Statsig's own push wrote is kept as well.
-    commands.json("publish", "--from", "new.json", "--to", PLACE)
-    commands.json("rollback", PLACE)
+    commands.json_here("publish", "--from", "new.json", "--to", PLACE)
+    commands.json_here("rollback", PLACE)
     assert limited.get(STORE, KEY) == payload()
 
 
 def test_a_config_store_takes_it_in_chunks(commands: Commands, tmp_path: Path) -> None:
     place = f"config:small/{KEY}"
-    report = commands.json("publish", "--from", "old.json", "--to", place, "--compress", "gzip")
+    report = commands.json_here("publish", "--from", "old.json", "--to", place, "--compress", "gzip")
     assert (report["encoding"], report["chunks"]) == ("gzip+chunks", 1)
     (tmp_path / "large.json").write_bytes(padded(100_000, TIME + 2))
-    report = commands.json("publish", "--from", "large.json", "--to", place)
+    report = commands.json_here("publish", "--from", "large.json", "--to", place)
     assert report["encoding"] == "plain+chunks"
     assert report["chunks"] > 12
-    assert commands.json("pull", place, "--out", "pulled.json")["digest"] == report["digest"]
+    assert commands.json_here("pull", place, "--out", "pulled.json")["digest"] == report["digest"]
     assert (tmp_path / "pulled.json").read_bytes() == padded(100_000, TIME + 2)
-    commands.json("rollback", place)
+    commands.json_here("rollback", place)
     assert commands.run("pull", place).stdout.encode() == payload()
-    said = commands.refused(
+    said = commands.refused_here(
         "publish", "--from", "large.json", "--to", place, "--chunks", "never", "--force", status=3
     )
     assert "Config Store 'small' at" in said
@@ -143,7 +148,7 @@ def test_it_goes_on_where_the_store_fails_for_a_while(limited: Emulator, command
     limited.fault(Fault(method="PUT", status=429, headers={"Retry-After": "1"}))
     limited.fault(Fault(method="PUT", reset="before", after=True))  # written, and the answer is lost
     limited.fault(Fault(method="GET", path="/keys/", status=503))
-    assert commands.json("publish", "--from", "old.json", "--to", PLACE, "--keep", "0")["outcome"] in {
+    assert commands.json_here("publish", "--from", "old.json", "--to", PLACE, "--keep", "0")["outcome"] in {
         "published",
         "unchanged",
     }
@@ -152,20 +157,21 @@ def test_it_goes_on_where_the_store_fails_for_a_while(limited: Emulator, command
 
 def test_a_fastly_toml_is_filled_from_nothing(commands: Commands, tmp_path: Path) -> None:
     place = f"toml:fastly.toml#{STORE}/{KEY}"
-    assert commands.json("publish", "--from", "old.json", "--to", place)["outcome"] == "published"
+    assert commands.json_here("publish", "--from", "old.json", "--to", place)["outcome"] == "published"
     assert "[[local_server.kv_stores.specs]]" in (tmp_path / "fastly.toml").read_text()
     assert (
-        commands.json("publish", "--from", "new.json", "--to", "toml:fastly.toml")["outcome"] == "published"
+        commands.json_here("publish", "--from", "new.json", "--to", "toml:fastly.toml")["outcome"]
+        == "published"
     )
-    assert commands.run("pull", "toml:fastly.toml").stdout.encode() == payload(TIME + 1, 2)
+    assert commands.here("pull", "toml:fastly.toml").stdout.encode() == payload(TIME + 1, 2)
 
 
 def test_a_restamped_version_is_newer(limited: Emulator, commands: Commands) -> None:
-    commands.json("publish", "--from", "old.json", "--to", PLACE, "--history", "versions")
-    commands.json("publish", "--from", "new.json", "--to", PLACE, "--history", "versions")
+    commands.json_here("publish", "--from", "old.json", "--to", PLACE, "--history", "versions")
+    commands.json_here("publish", "--from", "new.json", "--to", PLACE, "--history", "versions")
     assert limited.keys(STORE) == [KEY]
-    (_, before) = commands.json("history", PLACE, "--history", "versions")
-    restamped = commands.json("rollback", PLACE, before["id"][:6], "--restamp", "--history", "versions")
+    (_, before) = commands.json_here("history", PLACE, "--history", "versions")
+    restamped = commands.json_here("rollback", PLACE, before["id"][:6], "--restamp", "--history", "versions")
     assert restamped["time"] == TIME + 2
     stored = json.loads(limited.get(STORE, KEY) or b"")
     assert {**stored, "time": TIME} == json.loads(payload())
@@ -271,7 +277,7 @@ def test_a_payload_that_no_client_could_use_is_not_published(
     limited: Emulator, commands: Commands, tmp_path: Path
 ) -> None:
     (tmp_path / "cut.json").write_bytes(payload()[:-100])
-    commands.refused("publish", "--from", "cut.json", "--to", PLACE, status=1)
+    commands.refused_here("publish", "--from", "cut.json", "--to", PLACE, status=1)
     assert limited.keys(STORE) == []
 
 

@@ -183,28 +183,28 @@ def test_a_client_sees_the_lists_that_the_command_published(
         assert report["id_lists"] == {"outcome": "published", "lists": 2, "written": 2, "size": 30}
         assert (
             "ID lists  unchanged: 2"
-            in commands.run("publish", "--from", "cdn", "--to", place, "--id-lists").stdout
+            in commands.here("publish", "--from", "cdn", "--to", place, "--id-lists").stdout
         )
         # Who looks at payloads can ask for the lists as well.
-        assert "gate vips: true" in commands.run("check", "a", "vips", "--from", place, "--id-lists").stdout
-        assert "gate vips: false" in commands.run("check", "a", "vips", "--from", place).stdout
-        told = commands.json("explain", "a", "vips", "--from", "cdn", "--id-lists")
+        assert "gate vips: true" in commands.here("check", "a", "vips", "--from", place, "--id-lists").stdout
+        assert "gate vips: false" in commands.here("check", "a", "vips", "--from", place).stdout
+        told = commands.json_here("explain", "a", "vips", "--from", "cdn", "--id-lists")
         assert told["check"]["value"] is True
         (tmp_path / "users.csv").write_text("userID\na\nb\nd\n")
         counted = ("--users", "users.csv", "--id-lists")
         server.lists["vip"] = ListedFile(lines("a", "b", "d"))
-        flips = commands.json("diff", place, "cdn", *counted)["flips"]
+        flips = commands.json_here("diff", place, "cdn", *counted)["flips"]
         assert [(spec["name"], spec["examples"]) for spec in flips["specs"]] == [("vips", ["d"])]
         (tmp_path / "next.json").write_text(json.dumps({**specs, "time": specs["time"] + 1}))
-        assert commands.json("diff", place, "next.json", *counted)["flips"]["any_flip"] == 0
+        assert commands.json_here("diff", place, "next.json", *counted)["flips"]["any_flip"] == 0
         cdn.payload = (tmp_path / "next.json").read_bytes()
-        said = commands.refused(
+        said = commands.refused_here(
             *("publish", "--from", "cdn", "--to", place, "--max-flips", "30%", *counted), status=3
         )
         assert "33.33% of 3 users would get another answer for gate 'vips'" in said
         server.lists["vip"] = ListedFile(lines("a", "b"), file_id="file 2", created=2)
         emulator.create_kv_store("copy")
-        copied = commands.json("publish", "--from", place, "--to", f"kv:copy/{KEY}", "--id-lists")
+        copied = commands.json_here("publish", "--from", place, "--to", f"kv:copy/{KEY}", "--id-lists")
         assert copied["id_lists"]["written"] == 2
     options = StatsigOptions(
         data_adapter=FastlyDataAdapter("copy", KEY, token=emulator.token, api=emulator.url),
