@@ -180,6 +180,7 @@ def test_a_client_sees_the_lists_that_the_command_published(
             STATSIG_ID_LISTS_URL=server.index_url,
         )
         report = commands.json("publish", "--from", "cdn", "--to", place, "--id-lists")
+        assert report["warnings"] == []
         assert report["id_lists"] == {"outcome": "published", "lists": 2, "written": 2, "size": 30}
         assert (
             "ID lists  unchanged: 2"

@@ -240,11 +240,12 @@ class Publisher:
     # Before anything is written
 
     def _valid(self, body: bytes) -> Validation:
-        valid = validate(body)
+        with_id_lists = self._lists is not None
+        valid = validate(body, with_id_lists=with_id_lists)
         if self._options.target_app is None:
             return valid
         filtered = filter_for_app(valid.specs, self._options.target_app)
-        return validate(encoded(filtered.specs.data))
+        return validate(encoded(filtered.specs.data), with_id_lists=with_id_lists)
 
     def _form(self, body: bytes) -> Form:
         options = self._options

@@ -78,11 +78,12 @@ class Validation:
         return self.specs.time
 
 
-def validate(body: bytes) -> Validation:
+def validate(body: bytes, *, with_id_lists: bool = False) -> Validation:
     """Compiles a payload, and looks for what will not work.
 
     Args:
         body: JSON text, in either of Statsig's formats.
+        with_id_lists: Whether ID lists are there as well, so that nobody has to be told what uses them.
 
     Raises:
         PayloadError: It does not compile, or it has no specs because it says that nothing is new.
@@ -93,11 +94,11 @@ def validate(body: bytes) -> Validation:
         raise PayloadError(
             "payload: expected config specs, got one that says that nothing is new (has_updates)"
         )
-    specs = Specs.parse(body)
     left_out = [Warned(f"{kind} {name!r}", text) for kind, name, text in evaluator._issues()]  # noqa: SLF001
-    return Validation(
-        body, specs, sha256(body).hexdigest(), _counts(specs), (*left_out, *dict.fromkeys(_warnings(specs)))
-    )
+    del evaluator  # so that the payload is not in memory compiled and opened up at once
+    specs = Specs.parse(body)
+    warnings = dict.fromkeys(_warnings(specs, with_id_lists=with_id_lists))
+    return Validation(body, specs, sha256(body).hexdigest(), _counts(specs), (*left_out, *warnings))
 
 
 def is_usable(body: bytes) -> bool:
@@ -137,9 +138,10 @@ def _counts(specs: Specs) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _warnings(specs: Specs) -> Iterator[Warned]:
+def _warnings(specs: Specs, *, with_id_lists: bool) -> Iterator[Warned]:
     lists: set[str] = set()
-    for ref in specs.refs():
+    uses = {ref: specs.uses(ref) for ref in specs.refs()}
+    for ref, used in uses.items():
         spec = specs.spec(ref) or {}
         lists |= specs.id_lists(ref)
         for rule in specs.rules(spec):
@@ -153,21 +155,21 @@ def _warnings(specs: Specs) -> Iterator[Warned]:
             for condition in specs.conditions(rule):
                 if problem := unsupported(condition, v1=specs.is_v1):
                     yield Warned(str(ref), f"{where}: {problem}")
-        for use in specs.uses(ref):
+        for use in used:
             if specs.spec(use) is None and use.pool == "gate" and use.name not in specs.mappings:
                 yield Warned(str(ref), f"{use} does not exist, and counts as one that nobody passes")
-    for circle in _circles(specs):
+    for circle in _circles(specs, uses):
         yield Warned(str(circle[0]), f"it comes back to itself: {' -> '.join(ref.name for ref in circle)}")
-    if lists:
+    if lists and not with_id_lists:
         names = ", ".join(sorted(lists)[:5]) + (" …" if len(lists) > 5 else "")  # noqa: PLR2004
         noun = "ID list is" if len(lists) == 1 else "ID lists are"
         yield Warned("", f"{len(lists)} {noun} used ({names}); --id-lists publishes them too")
 
 
-def _circles(specs: Specs) -> Iterator[list[Ref]]:
+def _circles(specs: Specs, uses: Mapping[Ref, list[Ref]]) -> Iterator[list[Ref]]:
     """One way round for each knot of specs that refer to one another."""
     done: set[Ref] = set()
-    for root in specs.refs():
+    for root in uses:
         # Not recursive: a chain of specs can be longer than Python's stack.
         path: list[Ref] = []
         on_path: set[Ref] = set()
@@ -186,7 +188,7 @@ def _circles(specs: Specs) -> Iterator[list[Ref]]:
             path.append(ref)
             on_path.add(ref)
             waiting.append((ref, False))
-            waiting += [(use, True) for use in reversed(specs.uses(ref))]
+            waiting += [(use, True) for use in reversed(uses[ref])]
 
 
 def _quoted(value: object) -> str:
