@@ -166,6 +166,16 @@ def test_a_fastly_toml_is_filled_from_nothing(commands: Commands, tmp_path: Path
     assert commands.here("pull", "toml:fastly.toml").stdout.encode() == payload(TIME + 1, 2)
 
 
+def test_a_fastly_toml_goes_back_to_versions_in_a_directory(commands: Commands, tmp_path: Path) -> None:
+    place, kept = f"toml:fastly.toml#{STORE}/{KEY}", ("--history", "versions")
+    for source in ("old.json", "new.json"):
+        commands.json_here("publish", "--from", source, "--to", place, *kept)
+    assert [version["in_use"] for version in commands.json_here("history", place, *kept)] == [True, False]
+    assert commands.json_here("rollback", place, *kept)["outcome"] == "published"
+    assert (tmp_path / f"{KEY}.json").read_bytes() == payload()
+    assert "before the current one" in commands.refused_here("rollback", place, *kept, status=1)
+
+
 def test_a_restamped_version_is_newer(limited: Emulator, commands: Commands) -> None:
     commands.json_here("publish", "--from", "old.json", "--to", PLACE, "--history", "versions")
     commands.json_here("publish", "--from", "new.json", "--to", PLACE, "--history", "versions")

@@ -44,11 +44,9 @@ def history(
         with open_publisher(place, Access(api, token_env), PublishOptions(), kept) as publisher:
             stored = publisher.look()
             versions = publisher.versions.all()
-        in_use = None if stored.metadata is None else stored.metadata.sha256
+        in_use = publisher.versions.in_use(stored, versions)
         if as_json:
-            told = [
-                {**version.to_dict(), "in_use": version.metadata.sha256 == in_use} for version in versions
-            ]
+            told = [{**version.to_dict(), "in_use": version is in_use} for version in versions]
             showing.print_json(told)
             return
         if not versions:
@@ -62,7 +60,7 @@ def history(
                 f"{version.metadata.size:,}",
                 version.metadata.encoding,
                 version.metadata.app or "-",
-                "in use" if version.metadata.sha256 == in_use else "",
+                "in use" if version is in_use else "",
             )
             for version in versions
         ]

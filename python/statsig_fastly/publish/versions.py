@@ -7,6 +7,7 @@ kept as its manifest; the chunks are those of the key, and stay as long as a ver
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from statsig_fastly.errors import AdapterError
@@ -14,7 +15,7 @@ from statsig_fastly.publish.metadata import ValueMetadata
 from statsig_fastly.publish.store import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from statsig_fastly.publish.store import Item, Store
     from statsig_fastly.publish.stored import Stored
@@ -125,6 +126,22 @@ class Versions:
             )
         return found[0]
 
+    @staticmethod
+    def in_use(stored: Stored, known: Sequence[Version]) -> Version | None:
+        """Which of the versions is in use; None if it is something else.
+
+        Args:
+            stored: What is in use.
+            known: All versions.
+        """
+        if stored.metadata is not None:
+            return next((each for each in known if each.metadata.sha256 == stored.metadata.sha256), None)
+        if stored.payload is None:
+            return None
+        # Not every store keeps metadata.
+        digest = sha256(stored.payload).hexdigest()
+        return next((each for each in known if each.metadata.payload == digest), None)
+
     def before(self, stored: Stored) -> Version:
         """The version that was in use before the one that is.
 
@@ -138,13 +155,13 @@ class Versions:
             AdapterError: There is none.
         """
         known = self.all()
-        current = stored.metadata
-        if current is not None and current.before is not None:
+        in_use = self.in_use(stored, known)
+        said = stored.metadata or (None if in_use is None else in_use.metadata)
+        if said is not None and said.before is not None:
             for each in known:
-                if each.id == current.before:
+                if each.id == said.before:
                     return each
-        digest = None if current is None else current.sha256
-        at = next((at for at, each in enumerate(known) if each.metadata.sha256 == digest), -1)
+        at = -1 if in_use is None else known.index(in_use)
         if at + 1 >= len(known):
             raise AdapterError(
                 f"{self.store}: no version of key {self._key!r} before the current one is kept"
@@ -157,8 +174,6 @@ class Versions:
         Raises:
             AdapterError: It is gone, or is another one.
         """
-        from hashlib import sha256
-
         item = self.store.read(version.key)
         if item is None or sha256(item.value).hexdigest() != version.metadata.sha256:
             raise AdapterError(
