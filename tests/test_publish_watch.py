@@ -29,14 +29,19 @@ class Watching:
     """A watch that looks when it is told to, on a clock that moves when it is told to."""
 
     def __init__(
-        self, source: SpecAdapter, emulator: Emulator, beside: Callable[[], object] | None = None
+        self,
+        source: SpecAdapter,
+        emulator: Emulator,
+        beside: Callable[[], object] | None = None,
+        *,
+        dry_run: bool = False,
     ) -> None:
         self.clock = TickingClock()
         self.states: list[WatchState] = []
         self.stopped = threading.Event()
         self.watch = Watch(
             source,
-            publisher(kv_store(emulator, self.clock), self.clock, keep=0),
+            publisher(kv_store(emulator, self.clock), self.clock, keep=0, dry_run=dry_run),
             10.0,
             stopped=self.stopped,
             report=self._note,
@@ -134,6 +139,11 @@ def test_what_is_done_beside_goes_on_where_specs_are_refused_and_fails_alone(
     watching.look()
     assert watching.states[-1].refused is not None
     assert done == ["beside"]
+
+
+def test_a_dry_run_says_what_it_would_do(emulator: Emulator) -> None:
+    assert Watching(MemoryAdapter(payload()), emulator, dry_run=True).look()[0] == "would publish"
+    assert emulator.keys(STORE) == []
 
 
 def test_replicas_do_not_get_in_each_others_way(emulator: Emulator) -> None:

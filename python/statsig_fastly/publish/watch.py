@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from statsig_fastly.backoff import Chance, pause_after
 from statsig_fastly.errors import AdapterError, StatsigFastlyError
 from statsig_fastly.publish.refused import PublishRefusedError
+from statsig_fastly.publish.report import Outcome
 
 if TYPE_CHECKING:
     import threading
@@ -31,6 +32,9 @@ _LONGEST_PAUSE_S: Final = 60.0
 _JITTER: Final = 0.1
 
 
+WatchOutcome: TypeAlias = Literal[Outcome, "nothing new", "refused", "failed"]
+
+
 class Stopped(BaseException):
     """The loop is to end, and something was waiting."""
 
@@ -40,8 +44,8 @@ class WatchState:
     """How it goes, after a look.
 
     Attributes:
-        outcome: `published`, `unchanged` or `superseded` as in `PublishReport`; `nothing new` if the source
-            has nothing new; `refused` if a guard kept it from being published; `failed`.
+        outcome: What became of a payload as in `PublishReport`; `nothing new` if the source has nothing new;
+            `refused` if a guard kept it from being published; `failed`.
         at: When the look ended, in seconds since the epoch.
         error: What went wrong, or why it was refused.
         failures: How many looks in a row have failed.
@@ -51,7 +55,7 @@ class WatchState:
         refused: Why what the source has is not in the store: what a guard said of it last; None if it is.
     """
 
-    outcome: Literal["published", "unchanged", "superseded", "nothing new", "refused", "failed"]
+    outcome: WatchOutcome
     at: float
     error: str | None = None
     failures: int = 0
@@ -126,11 +130,11 @@ class Watch:
         asked_for: float | None = None
         error: str | None = None
         refused = before.refused
-        outcome: Literal["published", "unchanged", "superseded", "nothing new", "refused", "failed"]
+        outcome: WatchOutcome
         try:
             try:
                 report = self._publish()
-                outcome = "nothing new" if report is None else _outcome(report)
+                outcome = "nothing new" if report is None else report.outcome
                 refused = refused if report is None else None
             except PublishRefusedError as kept_from:
                 outcome, error = "refused", str(kept_from)
@@ -181,7 +185,3 @@ class Watch:
             raise
         self._store_seen_at = now
         return report
-
-
-def _outcome(report: PublishReport) -> Literal["published", "unchanged", "superseded"]:
-    return "unchanged" if report.outcome == "would publish" else report.outcome
