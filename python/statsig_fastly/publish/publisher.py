@@ -28,7 +28,7 @@ from statsig_fastly.publish.store import Conflict
 from statsig_fastly.publish.stored import Stored, chunks_of, look, payload_in
 from statsig_fastly.publish.target_app import filter_for_app
 from statsig_fastly.publish.upkeep import keep_what_is_there, manifest_there, tidy
-from statsig_fastly.publish.validation import Validation, Warned, validate
+from statsig_fastly.publish.validation import Validation, Warned, validate, validated
 from statsig_fastly.publish.verification import verify
 from statsig_fastly.publish.versions import Versions
 
@@ -241,10 +241,10 @@ class Publisher:
 
     def _valid(self, body: bytes) -> Validation:
         with_id_lists = self._lists is not None
-        valid = validate(body, with_id_lists=with_id_lists)
+        valid, specs = validated(body, with_id_lists=with_id_lists)
         if self._options.target_app is None:
             return valid
-        filtered = filter_for_app(valid.specs, self._options.target_app)
+        filtered = filter_for_app(specs, self._options.target_app)
         return validate(encoded(filtered.specs.data), with_id_lists=with_id_lists)
 
     def _form(self, body: bytes) -> Form:

@@ -18,7 +18,7 @@ from statsig_fastly.publish.specs import Ref, Specs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Validation", "Warned", "is_usable", "unsupported", "validate"]
+__all__ = ["Validation", "Warned", "is_usable", "unsupported", "validate", "validated"]
 
 _NEEDS_NO_OPERATOR: Final = frozenset({"public", "pass_gate", "fail_gate"})
 _V1_ONLY: Final = frozenset({"multi_pass_gate", "multi_fail_gate"})
@@ -60,22 +60,17 @@ class Validation:
 
     Attributes:
         body: The payload.
-        specs: The same, opened up.
+        time: When the project was changed, in ms since the epoch.
         digest: SHA-256 of it, in hex.
         counts: How many specs it has, by entity: `feature_gate`, `segment`, `experiment` and so on.
         warnings: What somebody should look at.
     """
 
     body: bytes = field(repr=False)
-    specs: Specs
+    time: int
     digest: str
     counts: Mapping[str, int]
     warnings: tuple[Warned, ...]
-
-    @property
-    def time(self) -> int:
-        """When the project was changed, in ms since the epoch."""
-        return self.specs.time
 
 
 def validate(body: bytes, *, with_id_lists: bool = False) -> Validation:
@@ -88,6 +83,11 @@ def validate(body: bytes, *, with_id_lists: bool = False) -> Validation:
     Raises:
         PayloadError: It does not compile, or it has no specs because it says that nothing is new.
     """
+    return validated(body, with_id_lists=with_id_lists)[0]
+
+
+def validated(body: bytes, *, with_id_lists: bool = False) -> tuple[Validation, Specs]:
+    """As `validate`, with the payload opened up, which takes several times its size in memory."""
     evaluator = Evaluator()
     outcome = evaluator._load(body, "Publish")  # noqa: SLF001 - its own package
     if outcome != "applied":
@@ -98,7 +98,8 @@ def validate(body: bytes, *, with_id_lists: bool = False) -> Validation:
     del evaluator  # so that the payload is not in memory compiled and opened up at once
     specs = Specs.parse(body)
     warnings = dict.fromkeys(_warnings(specs, with_id_lists=with_id_lists))
-    return Validation(body, specs, sha256(body).hexdigest(), _counts(specs), (*left_out, *warnings))
+    found = Validation(body, specs.time, sha256(body).hexdigest(), _counts(specs), (*left_out, *warnings))
+    return found, specs
 
 
 def is_usable(body: bytes) -> bool:
