@@ -18,6 +18,7 @@ from statsig_fastly.publish.directory_store import DirectoryStore
 from statsig_fastly.publish.metadata import METADATA_BYTES, ValueMetadata
 from statsig_fastly.publish.refused import PublishRefusedError
 from statsig_fastly.publish.store import ABSENT, Conflict
+from statsig_fastly.publish.stored import look
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,6 +169,28 @@ def test_going_back_deletes_no_versions(store: Store) -> None:
         own.publish(payload(TIME + number, number))
     publisher(store, clock, keep=2).roll_back()
     assert len(own.versions.all()) == 4
+
+
+@pytest.mark.parametrize("kind", ["kv", "config"])
+def test_chunks_that_are_lost_are_put_back(emulator: Emulator, kind: str) -> None:
+    clock = TickingClock()
+    store = kv_store(emulator) if kind == "kv" else config_store(emulator)
+    own = publisher(store, clock, chunking="always")
+    for number in range(2):
+        own.publish(payload(TIME + number, number))
+        clock.wait(1)
+    own.roll_back()
+    assert own.publish(payload(TIME, 0)).outcome == "unchanged"
+    manifest = Manifest.parse(getattr(store.read(KEY), "value", b""), "")
+    assert manifest is not None
+    chunks = manifest.chunk_keys(KEY).values()
+    store.delete_many(chunks)
+    report = own.publish(payload(TIME, 0))
+    assert (report.outcome, report.chunks_written) == ("published", len(chunks))
+    assert look(store, KEY, whole=True).payload == payload(TIME, 0)
+    # It is still what was gone back to.
+    assert own.look().hold == TIME + 1
+    assert own.publish(payload(TIME, 0)).outcome == "unchanged"
 
 
 def test_a_key_that_starts_like_another_has_versions_of_its_own(store: Store) -> None:

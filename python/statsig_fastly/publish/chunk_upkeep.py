@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from statsig_fastly.chunks import Manifest
     from statsig_fastly.publish.store import Store
 
-__all__ = ["SETTLED_S", "collect", "missing_chunks", "put_chunks"]
+__all__ = ["SETTLED_S", "collect", "lost_chunks", "missing_chunks", "put_chunks"]
 
 SETTLED_S: Final = 900.0
 """How long a chunk is left alone after it was written, in seconds."""
@@ -59,6 +59,17 @@ def put_chunks(
         if progress is not None:
             progress(done, len(missing))
     return done
+
+
+def lost_chunks(store: Store, key: str, manifest: Manifest) -> list[str]:
+    """The keys of those chunks of a manifest that are not there; their values are not read.
+
+    Raises:
+        AdapterError: The store failed.
+    """
+    there = {entry.key for entry in store.entries(f"chunk.{key}.")}
+    missing = [name for name in manifest.chunk_keys(key).values() if name not in there]
+    return [name for name in missing if store.head(name) is None]  # a list may be behind
 
 
 def missing_chunks(store: Store, chunks: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -27,7 +27,7 @@ from statsig_fastly.publish.steps import Steps
 from statsig_fastly.publish.store import Conflict
 from statsig_fastly.publish.stored import Stored, chunks_of, look, payload_in
 from statsig_fastly.publish.target_app import filter_for_app
-from statsig_fastly.publish.upkeep import keep_what_is_there, manifest_there, tidy
+from statsig_fastly.publish.upkeep import is_whole, keep_what_is_there, manifest_there, tidy
 from statsig_fastly.publish.validation import Validation, Warned, validate, validated
 from statsig_fastly.publish.verification import verify
 from statsig_fastly.publish.versions import Versions
@@ -197,16 +197,17 @@ class Publisher:
             with self._steps.timed("look"):
                 # What answers without the value may be further behind than what answers with it.
                 stored = look(self._store, self._key, whole=attempt > _ATTEMPTS_BY_HEAD)
-            if stored.holds(valid.body, valid.digest, form.encoding):
+            same = stored.holds(valid.body, valid.digest, form.encoding)
+            if same and (form.manifest is None or is_whole(self._store, self._key, stored)):
                 return self._report("unchanged", valid, form, stored, attempt)
-            if (goes_back is None or goes_back.restamped) and not self._options.force:
+            if not same and (goes_back is None or goes_back.restamped) and not self._options.force:
                 guard_age(stored, valid.time, self.place)
             flips = self._guard_flips(stored, valid)
             if self._options.dry_run:
                 return self._report("would publish", valid, form, stored, attempt, flips=flips)
             replaced = manifest_there(self._store, self._key, stored)
             try:
-                metadata, written = self._write(stored, valid, form, replaced, goes_back)
+                metadata, written = self._write(stored, valid, form, replaced, goes_back, same=same)
             except Conflict:
                 self._patience.wait(min(attempt * _AGAIN_S, _LONGEST_AGAIN_S))
                 continue
@@ -263,9 +264,7 @@ class Publisher:
         if options.max_flips is None or not stored.is_there:
             return None
         with self._steps.timed("count flips"):
-            there = stored.payload
-            if there is None:
-                there = look(self._store, self._key, whole=True).payload
+            there = stored.payload or look(self._store, self._key, whole=True).payload
             if there is None:  # what is there is no payload: nobody gets an answer from it
                 return None
             return guard_flips(
@@ -288,6 +287,8 @@ class Publisher:
         form: Form,
         replaced: Manifest | None,
         goes_back: _GoesBack | None,
+        *,
+        same: bool,
     ) -> tuple[ValueMetadata, int]:
         """Writes chunks, and the value under the key only over what was judged."""
         before: str | None = None
@@ -299,6 +300,8 @@ class Publisher:
             before = goes_back.before
             # What has a newer time is not held off by a guard.
             hold = None if goes_back.restamped else max(stored.time, stored.hold)
+        if same and stored.metadata is not None:  # and what is lost of it is put back
+            hold, before = stored.metadata.hold, stored.metadata.before
         metadata = self._metadata(valid, form, hold, before)
         written = 0
         if form.manifest is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from statsig_fastly.chunks import Manifest
 from statsig_fastly.errors import AdapterError, PayloadError
-from statsig_fastly.publish.chunk_upkeep import collect
+from statsig_fastly.publish.chunk_upkeep import collect, lost_chunks
 from statsig_fastly.publish.metadata import ValueMetadata
 from statsig_fastly.publish.specs import Specs
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from statsig_fastly.publish.stored import Stored
     from statsig_fastly.publish.versions import Versions
 
-__all__ = ["keep_what_is_there", "manifest_there", "tidy"]
+__all__ = ["is_whole", "keep_what_is_there", "manifest_there", "tidy"]
 
 
 def manifest_there(store: Store, key: str, stored: Stored) -> Manifest | None:
@@ -40,6 +40,16 @@ def manifest_there(store: Store, key: str, stored: Stored) -> Manifest | None:
         return Manifest.parse(item.value, f"key {key!r} of {store}")
     except AdapterError:  # of a form that is not known here
         return None
+
+
+def is_whole(store: Store, key: str, stored: Stored) -> bool:
+    """Whether all chunks are there of what is under a key.
+
+    Raises:
+        AdapterError: The store failed.
+    """
+    manifest = manifest_there(store, key, stored)
+    return manifest is None or not lost_chunks(store, key, manifest)
 
 
 def keep_what_is_there(store: Store, key: str, versions: Versions, stored: Stored, now: float) -> str | None:
