@@ -204,6 +204,13 @@ def test_a_client_sees_the_lists_that_the_command_published(
         )
         assert "33.33% of 3 users would get another answer for gate 'vips'" in said
         server.lists["vip"] = ListedFile(lines("a", "b"), file_id="file 2", created=2)
+        cdn.payload = json.dumps(specs).encode()
+        emulator.take_requests()
+        for of_it in ("unchanged", "would publish"):
+            trial = commands.json_here("publish", "--from", "cdn", "--to", place, "--id-lists", "--dry-run")
+            assert (trial["outcome"], trial["id_lists"]) == (of_it, None)
+            cdn.payload = json.dumps({**specs, "time": specs["time"] + 2}).encode()
+        assert "PUT" not in {request.method for request in emulator.take_requests()}
         emulator.create_kv_store("copy")
         copied = commands.json_here("publish", "--from", place, "--to", f"kv:copy/{KEY}", "--id-lists")
         assert copied["id_lists"]["written"] == 2

@@ -105,7 +105,7 @@ class OpenJob:
                 f"{self.source.name}: it says that nothing is new, and was not told of anything"
             )
         report = self.publisher.publish(payload.body)
-        if self.id_lists is None or report.outcome == "would publish":
+        if self.id_lists is None:
             return report
         return replace(report, id_lists=self.id_lists.publish())
 
@@ -150,7 +150,8 @@ def open_job(
                 there = None
                 if job.target.kind == "kv":
                     there = open_lists.enter_context(closing(open_id_lists(job.target, job.access)))
-                yield OpenJob(source, publisher, publisher.beside(lists, there))
+                beside = publisher.beside(lists, there)
+                yield OpenJob(source, publisher, None if job.dry_run else beside)
     finally:
         source.close()
 
