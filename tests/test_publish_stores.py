@@ -34,6 +34,12 @@ def store(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) ->
     return config_store(emulator) if request.param == "config" else DirectoryStore(tmp_path / "store")
 
 
+def without_specs(time: int) -> bytes:
+    """A payload that is small enough for every store."""
+    specs: dict[str, list[object]] = {"feature_gates": [], "dynamic_configs": [], "layer_configs": []}
+    return json.dumps({"has_updates": True, "time": time, **specs}).encode()
+
+
 # What every store does
 
 
@@ -169,6 +175,24 @@ def test_going_back_deletes_no_versions(store: Store) -> None:
         own.publish(payload(TIME + number, number))
     publisher(store, clock, keep=2).roll_back()
     assert len(own.versions.all()) == 4
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+@pytest.mark.parametrize("kind", ["kv", "config"])
+def test_chunks_go_also_where_nothing_is_made_of_chunks_any_more(kind: str, keep: int) -> None:
+    clock = TickingClock()
+    with Emulator(clock=clock) as emulator:
+        store = kv_store(emulator, clock) if kind == "kv" else config_store(emulator, clock)
+        publisher(store, clock, chunking="always", keep=keep).publish(payload())
+        assert list(store.entries("chunk."))
+        own = publisher(store, clock, keep=keep)
+        own.publish(without_specs(TIME + 1))
+        clock.wait(1)
+        own.publish(without_specs(TIME + 2))
+        assert list(store.entries("chunk."))  # somebody may be reading them
+        clock.wait(3600)
+        own.publish(without_specs(TIME + 3))
+        assert list(store.entries("chunk.")) == []
 
 
 @pytest.mark.parametrize("kind", ["kv", "config"])

@@ -349,8 +349,6 @@ class Publisher:
         """Keeps the version, and tidies up. What is published is published, so a failure is a warning."""
         keep = self._options.keep
         version: str | None = None
-        if not keep and form.manifest is None and replaced is None:
-            return version, ()
         try:
             if keep:
                 version = self.versions.keep(form.value, metadata)

@@ -136,5 +136,4 @@ def tidy(
         if version.metadata.encoding.endswith("+chunks"):
             found = Manifest.parse(versions.read(version).value, f"version {version.id}")
             used += [found] if found is not None else []
-    if used:
-        collect(store, key, used, now)
+    collect(store, key, used, now)
