@@ -121,6 +121,22 @@ def test_errors_are_told_as_json_as_well(commands: Commands) -> None:
     assert "expected with --out only" in told["error"]
 
 
+def test_names_with_control_characters_are_shown_without_them(commands: Commands, tmp_path: Path) -> None:
+    for file, passes in (("a.json", 0), ("b.json", 100)):
+        project = sample_project(gates=20, configs=16)
+        project["feature_gates"]["\x1b[2J<&>\x00"] = {
+            **project["feature_gates"]["test_fastly"],
+            "rules": [{**project["feature_gates"]["test_fastly"]["rules"][0], "passPercentage": passes}],
+        }
+        (tmp_path / file).write_text(json.dumps(project))
+    done = commands.here("diff", "a.json", "b.json", "--sample", "50", "--plot", "flips.svg")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert "\x1b" not in commands.refused_here("check", "a", "\x1b[2J", "--from", "a.json", status=1)
+    (title,) = ET.parse(tmp_path / "flips.svg").iter("{http://www.w3.org/2000/svg}title")  # noqa: S314
+    assert "[2J<&>" in (title.text or "")
+
+
 def test_a_picture_that_cannot_be_written_and_a_payload_with_nothing_in_it(
     commands: Commands, tmp_path: Path
 ) -> None:
