@@ -86,21 +86,21 @@ def collect(
     Args:
         store: The store.
         key: Key of the manifests.
-        in_use: Every manifest that is in use, or kept, or was in use until just now.
+        in_use: Every manifest that is in use, or kept, or was in use until just now; not looked at where
+            there are no chunks.
         now: Seconds since the epoch.
         settled: How long a chunk has to have been there, in seconds.
 
     Raises:
         AdapterError: They could not be listed or deleted.
     """
-    named = {chunk for manifest in in_use for chunk in manifest.chunk_keys(key).values()}
     prefix = f"chunk.{key}."
     # A key may start like another one and a dot, and chunks of that are none of this.
-    unnamed = [
-        entry
-        for entry in store.entries(prefix)
-        if entry.key not in named and "." not in entry.key.removeprefix(prefix)
-    ]
+    there = [entry for entry in store.entries(prefix) if "." not in entry.key.removeprefix(prefix)]
+    if not there:
+        return 0
+    named = {chunk for manifest in in_use for chunk in manifest.chunk_keys(key).values()}
+    unnamed = [entry for entry in there if entry.key not in named]
     if not store.is_conditional:
         old = [
             entry.key

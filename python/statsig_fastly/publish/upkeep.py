@@ -17,6 +17,8 @@ from statsig_fastly.publish.metadata import ValueMetadata
 from statsig_fastly.publish.specs import Specs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from statsig_fastly.publish.form import Form
     from statsig_fastly.publish.store import Item, Store
     from statsig_fastly.publish.stored import Stored
@@ -130,10 +132,14 @@ def tidy(
     Raises:
         AdapterError: The store failed, or a version cannot be read: then no chunk is deleted.
     """
-    left = versions.prune(keep, metadata) if keep else versions.all()
-    used = [manifest for manifest in (form.manifest, replaced) if manifest is not None]
-    for version in left:
-        if version.metadata.encoding.endswith("+chunks"):
-            found = Manifest.parse(versions.read(version).value, f"version {version.id}")
-            used += [found] if found is not None else []
-    collect(store, key, used, now)
+    left = versions.prune(keep, metadata) if keep else None
+
+    def used() -> Iterator[Manifest]:
+        yield from (manifest for manifest in (form.manifest, replaced) if manifest is not None)
+        for version in versions.all() if left is None else left:
+            if version.metadata.encoding.endswith("+chunks"):
+                found = Manifest.parse(versions.read(version).value, f"version {version.id}")
+                if found is not None:
+                    yield found
+
+    collect(store, key, used(), now)
