@@ -26,9 +26,9 @@ PLACE = f"kv:{STORE}/{KEY}"
 
 
 @pytest.fixture
-def limited() -> Iterator[Emulator]:
-    """An emulator as Fastly is: one write a second and key, and reads that are behind."""
-    with Emulator(write_interval=1.0, propagation=0.1) as running:
+def limited(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """An emulator as Fastly is: reads are behind, and so many seconds have to lie between two writes."""
+    with Emulator(write_interval=getattr(request, "param", 0.1), propagation=0.1) as running:
         running.create_kv_store(STORE)
         running.create_config_store("small")
         yield running
@@ -41,6 +41,7 @@ def commands(limited: Emulator, tmp_path: Path) -> Commands:
     return Commands(limited, tmp_path)
 
 
+@pytest.mark.parametrize("limited", [1.0], indirect=True)
 def test_a_payload_is_published_and_rolled_back_byte_for_byte(limited: Emulator, commands: Commands) -> None:
     first = commands.json("publish", "--from", "file:old.json", "--to", PLACE)
     assert (first["outcome"], first["previous_time"], first["size"]) == ("published", None, len(payload()))
