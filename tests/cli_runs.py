@@ -48,25 +48,12 @@ class Commands:
             cwd=self._directory,
         )
 
-    def json(self, *arguments: str, status: int = 0) -> Any:  # noqa: ANN401 - JSON
-        """What a command prints with `--json`; fails if it ends with another status or writes to stderr."""
-        done = self.run(*arguments, "--json")
-        assert (done.returncode, done.stderr) == (status, "")
-        return json.loads(done.stdout)
-
-    def refused(self, *arguments: str, status: int) -> str:
-        """The one line on stderr of a command that ends with this status and prints nothing."""
-        done = self.run(*arguments)
-        assert (done.returncode, done.stdout) == (status, ""), done.stderr
-        assert done.stderr.count("\n") == 1
-        assert done.stderr.startswith("statsig-fastly ")
-        return done.stderr
-
-    def refused_here(self, *arguments: str, status: int) -> str:
-        """As `refused`, in this process, which is quicker."""
+    def here(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """As `run`, in this process, which is quicker."""
         from statsig_fastly.cli.app import build_app, run
 
-        output, errors = io.StringIO(), io.StringIO()
+        # Payloads are written as bytes, so these have a buffer.
+        output, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self._directory)
             for name in _OURS:
@@ -75,11 +62,27 @@ class Commands:
                 patch.setenv(name, value)
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
                 ended = run(build_app(), arguments)
-        assert (ended, output.getvalue()) == (status, ""), errors.getvalue()
-        said = errors.getvalue()
-        assert said.count("\n") == 1
-        assert said.startswith("statsig-fastly ")
-        return said
+        said = []
+        for stream in (output, errors):
+            stream.seek(0)
+            said.append(stream.read())
+        return subprocess.CompletedProcess(arguments, ended, *said)
+
+    def json(self, *arguments: str) -> Any:  # noqa: ANN401 - JSON
+        """What a command prints with `--json`; fails if it fails or writes to stderr."""
+        return _parsed(self.run(*arguments, "--json"))
+
+    def json_here(self, *arguments: str) -> Any:  # noqa: ANN401 - JSON
+        """As `json`, in this process."""
+        return _parsed(self.here(*arguments, "--json"))
+
+    def refused(self, *arguments: str, status: int) -> str:
+        """The one line on stderr of a command that ends with this status and prints nothing."""
+        return _refusal(self.run(*arguments), status)
+
+    def refused_here(self, *arguments: str, status: int) -> str:
+        """As `refused`, in this process."""
+        return _refusal(self.here(*arguments), status)
 
     @contextlib.contextmanager
     def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
@@ -97,3 +100,15 @@ class Commands:
         finally:
             process.kill()
             process.communicate()
+
+
+def _parsed(done: subprocess.CompletedProcess[str]) -> Any:  # noqa: ANN401 - JSON
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    return json.loads(done.stdout)
+
+
+def _refusal(done: subprocess.CompletedProcess[str], status: int) -> str:
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("statsig-fastly ")
+    return done.stderr

@@ -9,7 +9,8 @@ from small_project import TIME, project
 from statsig_fastly.adapters.fastly_api import FastlyApi
 from statsig_fastly.publish.config_store import ConfigStore
 from statsig_fastly.publish.kv_store import KvStore
-from statsig_fastly.publish.publisher import Publisher, PublishOptions
+from statsig_fastly.publish.options import PublishOptions
+from statsig_fastly.publish.publisher import Publisher
 from statsig_fastly.publish.retries import Patience
 
 if TYPE_CHECKING:

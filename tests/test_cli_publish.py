@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,9 +26,9 @@ PLACE = f"kv:{STORE}/{KEY}"
 
 
 @pytest.fixture
-def limited() -> Iterator[Emulator]:
-    """An emulator as Fastly is: one write a second and key, and reads that are behind."""
-    with Emulator(write_interval=1.0, propagation=0.1) as running:
+def limited(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """An emulator as Fastly is: reads are behind, and so many seconds have to lie between two writes."""
+    with Emulator(write_interval=getattr(request, "param", 0.1), propagation=0.1) as running:
         running.create_kv_store(STORE)
         running.create_config_store("small")
         yield running
@@ -40,6 +41,7 @@ def commands(limited: Emulator, tmp_path: Path) -> Commands:
     return Commands(limited, tmp_path)
 
 
+@pytest.mark.parametrize("limited", [1.0], indirect=True)
 def test_a_payload_is_published_and_rolled_back_byte_for_byte(limited: Emulator, commands: Commands) -> None:
     first = commands.json("publish", "--from", "file:old.json", "--to", PLACE)
     assert (first["outcome"], first["previous_time"], first["size"]) == ("published", None, len(payload()))
@@ -49,14 +51,14 @@ def test_a_payload_is_published_and_rolled_back_byte_for_byte(limited: Emulator,
     assert len(original.metadata) <= 1000
     assert original.metadata.startswith(f"time={TIME};sha256={first['digest']};n=")
 
-    assert commands.json("publish", "--from", "old.json", "--to", PLACE)["outcome"] == "unchanged"
+    assert commands.json_here("publish", "--from", "old.json", "--to", PLACE)["outcome"] == "unchanged"
     again = limited.item(STORE, KEY)
     assert again is not None
     assert again.generation == original.generation
 
-    assert commands.json("publish", "--from", "file:new.json", "--to", PLACE)["outcome"] == "published"
+    assert commands.json_here("publish", "--from", "file:new.json", "--to", PLACE)["outcome"] == "published"
     assert limited.get(STORE, KEY) == payload(TIME + 1, 2)
-    assert "newer payload" in commands.refused("publish", "--from", "old.json", "--to", PLACE, status=3)
+    assert "newer payload" in commands.refused_here("publish", "--from", "old.json", "--to", PLACE, status=3)
 
     versions = commands.json("history", PLACE)
     assert [version["in_use"] for version in versions] == [True, False]
@@ -64,7 +66,10 @@ def test_a_payload_is_published_and_rolled_back_byte_for_byte(limited: Emulator,
     assert (back["outcome"], back["version"]) == ("published", versions[1]["id"])
     assert limited.get(STORE, KEY) == payload()
     assert "was rolled back" in commands.refused("publish", "--from", "new.json", "--to", PLACE, status=3)
-    assert commands.json("publish", "--from", "new.json", "--to", PLACE, "--force")["outcome"] == "published"
+    assert (
+        commands.json_here("publish", "--from", "new.json", "--to", PLACE, "--force")["outcome"]
+        == "published"
+    )
 
 
 def test_text_tells_what_was_done(commands: Commands) -> None:
@@ -77,7 +82,7 @@ def test_text_tells_what_was_done(commands: Commands) -> None:
     # What will not work is told, and keeps nothing from being published.
     assert "warning: gate 'unsupported': rule 'unsupported_rule': operator" in done.stderr
     assert done.stdout.isascii()
-    listed = commands.run("history", PLACE).stdout
+    listed = commands.here("history", PLACE).stdout
     assert re.search(r"^[0-9a-f]{16} .* plain +- +in use$", listed, re.MULTILINE)
 
 
@@ -86,14 +91,14 @@ def test_too_many_users_would_get_another_answer(
 ) -> None:
     limited.put(STORE, KEY, payload())
     (tmp_path / "users.csv").write_text("userID,country,custom.plan\na,NZ,pro\nb,US,\nc,,free\n")
-    refused = commands.refused(
+    refused = commands.refused_here(
         *("publish", "--from", "new.json", "--to", PLACE, "--max-flips", "2%", "--users", "users.csv"),
         status=3,
     )
     assert (
         "100.00% of 3 users would get another answer for config 'number', and the limit is 2.00%" in refused
     )
-    told = commands.run(
+    told = commands.here(
         *(
             "publish",
             "--from",
@@ -111,28 +116,30 @@ def test_too_many_users_would_get_another_answer(
     assert json.loads(told.stdout)["why"] == "flips"
     assert json.loads(told.stdout)["flips"]["specs"][0]["flipped"] == 3
     assert limited.get(STORE, KEY) == payload()
-    dry = commands.json("publish", "--from", "new.json", "--to", PLACE, "--max-flips", "1", "--dry-run")
-    assert (dry["outcome"], dry["flips"]["any_flip"]) == ("would publish", 10_000)
+    dry = commands.json_here(
+        "publish", "--from", "new.json", "--to", PLACE, "--max-flips", "1", "--sample", "500", "--dry-run"
+    )
+    assert (dry["outcome"], dry["flips"]["any_flip"]) == ("would publish", 500)
     assert limited.get(STORE, KEY) == payload()
     # What Statsig's own push wrote is kept as well.
-    commands.json("publish", "--from", "new.json", "--to", PLACE)
-    commands.json("rollback", PLACE)
+    commands.json_here("publish", "--from", "new.json", "--to", PLACE)
+    commands.json_here("rollback", PLACE)
     assert limited.get(STORE, KEY) == payload()
 
 
 def test_a_config_store_takes_it_in_chunks(commands: Commands, tmp_path: Path) -> None:
     place = f"config:small/{KEY}"
-    report = commands.json("publish", "--from", "old.json", "--to", place, "--compress", "gzip")
+    report = commands.json_here("publish", "--from", "old.json", "--to", place, "--compress", "gzip")
     assert (report["encoding"], report["chunks"]) == ("gzip+chunks", 1)
     (tmp_path / "large.json").write_bytes(padded(100_000, TIME + 2))
-    report = commands.json("publish", "--from", "large.json", "--to", place)
+    report = commands.json_here("publish", "--from", "large.json", "--to", place)
     assert report["encoding"] == "plain+chunks"
     assert report["chunks"] > 12
-    assert commands.json("pull", place, "--out", "pulled.json")["digest"] == report["digest"]
+    assert commands.json_here("pull", place, "--out", "pulled.json")["digest"] == report["digest"]
     assert (tmp_path / "pulled.json").read_bytes() == padded(100_000, TIME + 2)
-    commands.json("rollback", place)
+    commands.json_here("rollback", place)
     assert commands.run("pull", place).stdout.encode() == payload()
-    said = commands.refused(
+    said = commands.refused_here(
         "publish", "--from", "large.json", "--to", place, "--chunks", "never", "--force", status=3
     )
     assert "Config Store 'small' at" in said
@@ -142,7 +149,7 @@ def test_it_goes_on_where_the_store_fails_for_a_while(limited: Emulator, command
     limited.fault(Fault(method="PUT", status=429, headers={"Retry-After": "1"}))
     limited.fault(Fault(method="PUT", reset="before", after=True))  # written, and the answer is lost
     limited.fault(Fault(method="GET", path="/keys/", status=503))
-    assert commands.json("publish", "--from", "old.json", "--to", PLACE, "--keep", "0")["outcome"] in {
+    assert commands.json_here("publish", "--from", "old.json", "--to", PLACE, "--keep", "0")["outcome"] in {
         "published",
         "unchanged",
     }
@@ -151,20 +158,31 @@ def test_it_goes_on_where_the_store_fails_for_a_while(limited: Emulator, command
 
 def test_a_fastly_toml_is_filled_from_nothing(commands: Commands, tmp_path: Path) -> None:
     place = f"toml:fastly.toml#{STORE}/{KEY}"
-    assert commands.json("publish", "--from", "old.json", "--to", place)["outcome"] == "published"
+    assert commands.json_here("publish", "--from", "old.json", "--to", place)["outcome"] == "published"
     assert "[[local_server.kv_stores.specs]]" in (tmp_path / "fastly.toml").read_text()
     assert (
-        commands.json("publish", "--from", "new.json", "--to", "toml:fastly.toml")["outcome"] == "published"
+        commands.json_here("publish", "--from", "new.json", "--to", "toml:fastly.toml")["outcome"]
+        == "published"
     )
-    assert commands.run("pull", "toml:fastly.toml").stdout.encode() == payload(TIME + 1, 2)
+    assert commands.here("pull", "toml:fastly.toml").stdout.encode() == payload(TIME + 1, 2)
+
+
+def test_a_fastly_toml_goes_back_to_versions_in_a_directory(commands: Commands, tmp_path: Path) -> None:
+    place, kept = f"toml:fastly.toml#{STORE}/{KEY}", ("--history", "versions")
+    for source in ("old.json", "new.json"):
+        commands.json_here("publish", "--from", source, "--to", place, *kept)
+    assert [version["in_use"] for version in commands.json_here("history", place, *kept)] == [True, False]
+    assert commands.json_here("rollback", place, *kept)["outcome"] == "published"
+    assert (tmp_path / f"{KEY}.json").read_bytes() == payload()
+    assert "before the current one" in commands.refused_here("rollback", place, *kept, status=1)
 
 
 def test_a_restamped_version_is_newer(limited: Emulator, commands: Commands) -> None:
-    commands.json("publish", "--from", "old.json", "--to", PLACE, "--history", "versions")
-    commands.json("publish", "--from", "new.json", "--to", PLACE, "--history", "versions")
+    commands.json_here("publish", "--from", "old.json", "--to", PLACE, "--history", "versions")
+    commands.json_here("publish", "--from", "new.json", "--to", PLACE, "--history", "versions")
     assert limited.keys(STORE) == [KEY]
-    (_, before) = commands.json("history", PLACE, "--history", "versions")
-    restamped = commands.json("rollback", PLACE, before["id"][:6], "--restamp", "--history", "versions")
+    (_, before) = commands.json_here("history", PLACE, "--history", "versions")
+    restamped = commands.json_here("rollback", PLACE, before["id"][:6], "--restamp", "--history", "versions")
     assert restamped["time"] == TIME + 2
     stored = json.loads(limited.get(STORE, KEY) or b"")
     assert {**stored, "time": TIME} == json.loads(payload())
@@ -179,7 +197,10 @@ def test_a_restamped_version_is_newer(limited: Emulator, commands: Commands) -> 
             ["--from", "old.json", "--to", PLACE, "--max-flips", "lots"],
             "--max-flips: expected a share such as 2%",
         ),
-        (["--from", "old.json", "--to", PLACE, "--users", "no.csv"], "no.csv: No such file"),
+        (
+            ["--from", "old.json", "--to", PLACE, "--max-flips", "1%", "--users", "no.csv"],
+            "no.csv: No such file",
+        ),
         (
             ["--from", "old.json", "--to", PLACE, "--watch", "--interval", "0"],
             "--interval: expected a duration",
@@ -191,6 +212,22 @@ def test_a_restamped_version_is_newer(limited: Emulator, commands: Commands) -> 
         ),
         (["--from", "old.json", "--to", PLACE, "--api", "http://api.fastly.com"], "api: expected https"),
         (["--from", "old.json"], "Missing option '--to'"),
+        (["--from", "old.json", "--to", PLACE, "--interval", "soon"], "--interval: expected a duration"),
+        (
+            ["--from", "old.json", "--to", PLACE, "--health-port", "0"],
+            "--health-port: expected together with --watch",
+        ),
+        (
+            ["--from", "old.json", "--to", PLACE, "--health-file", "h"],
+            "--health-file: expected together with --watch",
+        ),
+        (
+            ["--from", "old.json", "--to", PLACE, "--users", "old.json"],
+            "--users: expected together with --max-flips",
+        ),
+        (["--from", "old.json", "--to", "kv:specs/a?b"], "--to: the key must not contain '?', got 'a?b'"),
+        (["--from", "old.json", "--to", f"config:small/{'k' * 256}"], "--to: the key must have 1 to 255"),
+        (["--from", "old.json", "--to", PLACE, "--history", "new.json"], "--history: expected a directory"),
         (["--from", "old.json", "--to", PLACE, "--compress", "zip"], "--compress"),
     ],
 )
@@ -209,19 +246,49 @@ def test_a_wrong_command_line_is_one_line_and_status_2(
             "no such store; this token sees 'specs'",
         ),
         (["rollback", PLACE], "no version of key 'statsig-1' before the current one is kept"),
-        (["rollback", PLACE, "0123"], "no version of key 'statsig-1' start with '0123'; kept: none"),
+        (["rollback", PLACE, "0123"], "no version of key 'statsig-1' starts with '0123'; kept: none"),
         (["pull", PLACE], "the store has no such key"),
+        (["pull", "old.json", "--out", "."], "--out: cannot write .: "),
+        (["pull", "old.json", "--out", "absent/x.json"], "--out: cannot write absent/x.json: No such file"),
+        (
+            ["publish", "--from", "old.json", "--to", PLACE, "--watch", "--health-file", "absent/h"],
+            "--health-file: cannot write absent/h: No such file",
+        ),
     ],
 )
 def test_what_fails_is_one_line_and_status_1(commands: Commands, arguments: list[str], said: str) -> None:
     assert said in commands.refused_here(*arguments, status=1)
 
 
+def test_a_watch_whose_health_nobody_can_be_told_does_not_start(commands: Commands) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = commands.refused_here(
+            *("publish", "--from", "old.json", "--to", PLACE, "--watch", "--health-port", str(port)), status=1
+        )
+    assert f"--health-port: cannot listen on 127.0.0.1:{port}: " in said
+
+
+def test_too_many_chunks_are_refused(commands: Commands) -> None:
+    said = commands.refused_here(
+        *("publish", "--from", "old.json", "--to", PLACE, "--largest", "1"), status=3
+    )
+    assert "holds 1; that makes more chunks than one manifest can name" in said
+
+
+@pytest.mark.parametrize("command", ["history", "rollback"])
+def test_a_directory_of_versions_has_to_be_there(commands: Commands, command: str) -> None:
+    said = commands.refused_here(command, PLACE, "--history", "absent", status=2)
+    assert "--history: expected a directory at absent, and there is none" in said
+
+
 def test_a_payload_that_no_client_could_use_is_not_published(
     limited: Emulator, commands: Commands, tmp_path: Path
 ) -> None:
     (tmp_path / "cut.json").write_bytes(payload()[:-100])
-    commands.refused("publish", "--from", "cut.json", "--to", PLACE, status=1)
+    commands.refused_here("publish", "--from", "cut.json", "--to", PLACE, status=1)
     assert limited.keys(STORE) == []
 
 

@@ -156,4 +156,5 @@ def test_the_order_of_rules_and_rules_that_are_new() -> None:
 
 def test_another_format_is_one_change() -> None:
     found = changes(Specs.of(OLD), Specs.of(to_v1(OLD)))
+    assert found.specs == ()
     assert [str(each) for each in found.settings] == ["setting 'format' changed: v2 -> v1"]

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+import small_specs
+from random_id_lists import written
 from reference import Reference, reference_user
 from small_project import payload
+from statsig_fastly import AdapterError, PayloadError
 from statsig_fastly.publish.flips import count_flips
 from statsig_fastly.publish.specs import Specs
 from statsig_fastly.publish.users import made_up_users
@@ -137,6 +140,28 @@ def test_the_other_format_asks_nothing_again() -> None:
     found = count_flips(json.dumps(old).encode(), json.dumps(to_v1(old)).encode(), ["a", "b"])
     assert found.asked <= 2
     assert found.any_flip == 0
+
+
+def test_members_of_id_lists_count_and_a_list_that_changed_is_one_change() -> None:
+    specs = small_specs.project(
+        {"listed": small_specs.condition("unit_id", None, "in_segment_list", "vip")},
+        {"vips": small_specs.gate([small_specs.rule("listed")]), "others": small_specs.gate([])},
+    )
+    body = json.dumps(specs).encode()
+    before = {"vip": f"+{written('a')}\n+{written('b')}\n".encode(), "not used": b""}
+    after = {"vip": f"+{written('a')}\n+{written('c')}\n".encode()}
+    users = ["a", "b", "c", "d"]
+    found = count_flips(body, body, users, old_lists=before, new_lists=after)
+    assert found.asked == 1
+    assert [(spec.name, spec.flipped, spec.examples) for spec in found.specs] == [("vips", 2, ("b", "c"))]
+    assert count_flips(body, body, users, old_lists=before, new_lists=before).asked == 0
+    with pytest.raises(AdapterError, match="ID list 'vip': expected lines that start"):
+        count_flips(body, body, users, new_lists={"vip": b"<html>"})
+
+
+def test_the_payload_that_does_not_compile_is_named() -> None:
+    with pytest.raises(PayloadError, match="the new payload: "):
+        count_flips(payload(), b"{", ["a"])
 
 
 def test_the_same_payload_asks_nothing() -> None:

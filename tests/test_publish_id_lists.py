@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -25,6 +25,8 @@ from statsig_fastly.publish.id_lists import IdListPublisher
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from statsig_fastly.publish.store import Store
 
 NAMES = ("vip", "beta")
 
@@ -133,6 +135,27 @@ def test_two_publishers_end_in_an_index_of_one_of_them(server: IdListServer, emu
     assert IdListIndex.parse(emulator.get(STORE, index_key(KEY)) or b"").time_ms > 0
 
 
+def test_lists_that_were_read_earlier_never_replace_newer_ones(
+    server: IdListServer, emulator: Emulator
+) -> None:
+    """The first publisher reads the lists, and a second one publishes newer ones before the first writes."""
+    first, second = (own(server, emulator) for _ in range(2))
+    store = kv_store(emulator)
+
+    class Overtaken:
+        """The store of the first, which the second is quicker to write to."""
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+            if name == "write" and server.lists["vip"].file == lines("a", "b"):
+                server.lists["vip"] = ListedFile(lines("a", "b", "new"))
+                second.publish()
+            return getattr(store, name)
+
+    first._store = cast("Store", Overtaken())
+    assert first.publish().outcome == "unchanged"
+    assert files(emulator)["vip"] == lines("a", "b", "new")
+
+
 def test_a_config_store_is_refused(server: IdListServer, emulator: Emulator) -> None:
     with pytest.raises(ValueError, match="expected a KV Store"):
         IdListPublisher(source(server), config_store(emulator), KEY)
@@ -157,13 +180,39 @@ def test_a_client_sees_the_lists_that_the_command_published(
             STATSIG_ID_LISTS_URL=server.index_url,
         )
         report = commands.json("publish", "--from", "cdn", "--to", place, "--id-lists")
+        assert report["warnings"] == []
         assert report["id_lists"] == {"outcome": "published", "lists": 2, "written": 2, "size": 30}
         assert (
             "ID lists  unchanged: 2"
-            in commands.run("publish", "--from", "cdn", "--to", place, "--id-lists").stdout
+            in commands.here("publish", "--from", "cdn", "--to", place, "--id-lists").stdout
         )
+        # Who looks at payloads can ask for the lists as well.
+        assert "gate vips: true" in commands.here("check", "a", "vips", "--from", place, "--id-lists").stdout
+        assert "gate vips: false" in commands.here("check", "a", "vips", "--from", place).stdout
+        told = commands.json_here("explain", "a", "vips", "--from", "cdn", "--id-lists")
+        assert told["check"]["value"] is True
+        (tmp_path / "users.csv").write_text("userID\na\nb\nd\n")
+        counted = ("--users", "users.csv", "--id-lists")
+        server.lists["vip"] = ListedFile(lines("a", "b", "d"))
+        flips = commands.json_here("diff", place, "cdn", *counted)["flips"]
+        assert [(spec["name"], spec["examples"]) for spec in flips["specs"]] == [("vips", ["d"])]
+        (tmp_path / "next.json").write_text(json.dumps({**specs, "time": specs["time"] + 1}))
+        assert commands.json_here("diff", place, "next.json", *counted)["flips"]["any_flip"] == 0
+        cdn.payload = (tmp_path / "next.json").read_bytes()
+        said = commands.refused_here(
+            *("publish", "--from", "cdn", "--to", place, "--max-flips", "30%", *counted), status=3
+        )
+        assert "33.33% of 3 users would get another answer for gate 'vips'" in said
+        server.lists["vip"] = ListedFile(lines("a", "b"), file_id="file 2", created=2)
+        cdn.payload = json.dumps(specs).encode()
+        emulator.take_requests()
+        for of_it in ("unchanged", "would publish"):
+            trial = commands.json_here("publish", "--from", "cdn", "--to", place, "--id-lists", "--dry-run")
+            assert (trial["outcome"], trial["id_lists"]) == (of_it, None)
+            cdn.payload = json.dumps({**specs, "time": specs["time"] + 2}).encode()
+        assert "PUT" not in {request.method for request in emulator.take_requests()}
         emulator.create_kv_store("copy")
-        copied = commands.json("publish", "--from", place, "--to", f"kv:copy/{KEY}", "--id-lists")
+        copied = commands.json_here("publish", "--from", place, "--to", f"kv:copy/{KEY}", "--id-lists")
         assert copied["id_lists"]["written"] == 2
     options = StatsigOptions(
         data_adapter=FastlyDataAdapter("copy", KEY, token=emulator.token, api=emulator.url),

@@ -18,7 +18,7 @@ from statsig_fastly.publish.metadata import METADATA_BYTES, ValueMetadata
 from statsig_fastly.publish.spec_changes import changes
 from statsig_fastly.publish.specs import Specs, encoded
 from statsig_fastly.publish.users import made_up_users, user_of
-from statsig_fastly.publish.validation import validate
+from statsig_fastly.publish.validation import validate, validated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,15 +48,15 @@ def test_whatever_the_engine_takes_can_be_looked_at_and_does_not_differ_from_its
             continue
         taken += 1
         users = [user_of(user) for user in given_users]
-        valid = validate(body)
-        assert not changes(valid.specs, Specs.parse(body))
+        _, specs = validated(body)
+        assert not changes(specs, Specs.parse(body))
         found = count_flips(body, body, users)
         assert (found.asked, found.specs) == (0, ())
         if taken % 10 == 0:  # it compresses, which takes time
             assert inspect_payload(body).size == len(body)
-        assert len(made_up_users(5, [valid.specs])) == 5
+        assert len(made_up_users(5, [specs])) == 5
         # Written again, it is the same to the engine.
-        assert count_flips(body, encoded(valid.specs.data), users).specs == ()
+        assert count_flips(body, encoded(specs.data), users).specs == ()
     assert taken > 45
 
 
@@ -84,6 +84,7 @@ digests = st.text("0123456789abcdef", min_size=64, max_size=64)
         published_at=numbers,
         app=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
         hold=st.none() | numbers,
+        before=st.none() | st.text("0123456789abcdef", min_size=16, max_size=16),
     )
 )
 def test_metadata_are_read_as_they_were_written(metadata: ValueMetadata) -> None:

@@ -18,6 +18,7 @@ from statsig_fastly.publish.directory_store import DirectoryStore
 from statsig_fastly.publish.metadata import METADATA_BYTES, ValueMetadata
 from statsig_fastly.publish.refused import PublishRefusedError
 from statsig_fastly.publish.store import ABSENT, Conflict
+from statsig_fastly.publish.stored import look
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,12 @@ def store(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) ->
     if request.param == "kv":
         return kv_store(emulator)
     return config_store(emulator) if request.param == "config" else DirectoryStore(tmp_path / "store")
+
+
+def without_specs(time: int) -> bytes:
+    """A payload that is small enough for every store."""
+    specs: dict[str, list[object]] = {"feature_gates": [], "dynamic_configs": [], "layer_configs": []}
+    return json.dumps({"has_updates": True, "time": time, **specs}).encode()
 
 
 # What every store does
@@ -71,7 +78,9 @@ def test_metadata_are_those_of_the_value(store: Store) -> None:
 
 
 def test_metadata_never_are_too_long() -> None:
-    longest = ValueMetadata(2**63, "f" * 64, 10**9, "f" * 64, 10**9, "brotli+chunks", 2**43, "é" * 999, 2**63)
+    longest = ValueMetadata(
+        2**63, "f" * 64, 10**9, "f" * 64, 10**9, "brotli+chunks", 2**43, "é" * 999, 2**63, "f" * 16
+    )
     assert len(longest.text.encode()) <= METADATA_BYTES
     assert longest.text.isascii()
     assert ValueMetadata.parse("lcut=1;sha256=x") is None
@@ -112,12 +121,108 @@ def test_only_what_was_published_is_kept_and_what_a_killed_publisher_did_not_kee
     assert own.roll_back().time == TIME
 
 
+def test_going_back_passes_over_what_was_rolled_back(store: Store) -> None:
+    clock = TickingClock()
+    own = publisher(store, clock)
+    good, better, bad, worse = (payload(TIME + number, number) for number in range(4))
+
+    def publish(body: bytes) -> None:
+        clock.wait(1)
+        assert own.publish(body).outcome == "published"
+
+    for body in (good, better, bad):
+        publish(body)
+    clock.wait(1)
+    assert own.roll_back().time == TIME + 1
+    publish(worse)
+    # To what was in use before it, which is not what was published last before it.
+    assert own.roll_back().time == TIME + 1
+    # And further back, where that is no better.
+    assert own.roll_back().time == TIME
+    with pytest.raises(AdapterError, match="before the current one"):
+        own.roll_back()
+    assert len(own.versions.all()) == 4
+
+
+def test_going_back_from_a_version_with_a_newer_time_goes_further_back(store: Store) -> None:
+    clock = TickingClock()
+    own = publisher(store, clock)
+    for number in range(3):
+        clock.wait(1)
+        own.publish(payload(TIME + number, number))
+    clock.wait(1)
+    assert own.roll_back(restamp=True).time == TIME + 3
+    assert own.roll_back().time == TIME
+
+
+def test_what_was_in_use_before_is_kept_longer_than_what_was_rolled_back(store: Store) -> None:
+    clock = TickingClock()
+    own = publisher(store, clock, keep=2)
+    for number in range(2):
+        clock.wait(1)
+        own.publish(payload(TIME + number, number))
+    own.roll_back()
+    clock.wait(1)
+    own.publish(payload(TIME + 2, 2))
+    assert [version.metadata.time for version in own.versions.all()] == [TIME + 2, TIME]
+
+
+def test_going_back_deletes_no_versions(store: Store) -> None:
+    clock = TickingClock()
+    own = publisher(store, clock, keep=9)
+    for number in range(4):
+        clock.wait(1)
+        own.publish(payload(TIME + number, number))
+    publisher(store, clock, keep=2).roll_back()
+    assert len(own.versions.all()) == 4
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+@pytest.mark.parametrize("kind", ["kv", "config"])
+def test_chunks_go_also_where_nothing_is_made_of_chunks_any_more(kind: str, keep: int) -> None:
+    clock = TickingClock()
+    with Emulator(clock=clock) as emulator:
+        store = kv_store(emulator, clock) if kind == "kv" else config_store(emulator, clock)
+        publisher(store, clock, chunking="always", keep=keep).publish(payload())
+        assert list(store.entries("chunk."))
+        own = publisher(store, clock, keep=keep)
+        own.publish(without_specs(TIME + 1))
+        clock.wait(1)
+        own.publish(without_specs(TIME + 2))
+        assert list(store.entries("chunk."))  # somebody may be reading them
+        clock.wait(3600)
+        own.publish(without_specs(TIME + 3))
+        assert list(store.entries("chunk.")) == []
+
+
+@pytest.mark.parametrize("kind", ["kv", "config"])
+def test_chunks_that_are_lost_are_put_back(emulator: Emulator, kind: str) -> None:
+    clock = TickingClock()
+    store = kv_store(emulator) if kind == "kv" else config_store(emulator)
+    own = publisher(store, clock, chunking="always")
+    for number in range(2):
+        own.publish(payload(TIME + number, number))
+        clock.wait(1)
+    own.roll_back()
+    assert own.publish(payload(TIME, 0)).outcome == "unchanged"
+    manifest = Manifest.parse(getattr(store.read(KEY), "value", b""), "")
+    assert manifest is not None
+    chunks = manifest.chunk_keys(KEY).values()
+    store.delete_many(chunks)
+    report = own.publish(payload(TIME, 0))
+    assert (report.outcome, report.chunks_written) == ("published", len(chunks))
+    assert look(store, KEY, whole=True).payload == payload(TIME, 0)
+    # It is still what was gone back to.
+    assert own.look().hold == TIME + 1
+    assert own.publish(payload(TIME, 0)).outcome == "unchanged"
+
+
 def test_a_key_that_starts_like_another_has_versions_of_its_own(store: Store) -> None:
     from statsig_fastly.publish.versions import Versions
 
     metadata = ValueMetadata(1, sha256(b"v").hexdigest(), 2, "0" * 64, 3, "plain", 4)
     Versions(store, "a.b").keep(b"v", metadata)
-    assert Versions(store, "a").prune(0, "") == []
+    assert Versions(store, "a").prune(0, metadata) == []
     assert [version.metadata for version in Versions(store, "a.b").all()] == [metadata]
 
 
@@ -234,7 +339,10 @@ def test_a_head_that_is_refused_is_a_get() -> None:
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"", b"<html>", b"\x00" * 100, b'{"statsig_fastly":"chunks/9"}', split(payload(), KEY)[0].value],
+    [
+        *(b"", b"<html>", b"\x00" * 100, b'{"statsig_fastly":"chunks/9"}', split(payload(), KEY)[0].value),
+        *(b'{"cut": ', b'{"no": "payload"}', b'{"has_updates": false}', b"\x1f\x8b cut"),
+    ],
 )
 def test_what_is_no_payload_is_replaced(emulator: Emulator, garbage: bytes) -> None:
     store = kv_store(emulator)

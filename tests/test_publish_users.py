@@ -88,7 +88,24 @@ def test_parquet_and_arrow(tmp_path: Path) -> None:
         ("users.json", b"[", r"expected a JSON list of users"),
         ("users.jsonl", b'{"userID": "a"}\n{"plan": 1}', r"line 2: user: no such field 'plan'"),
         ("users.jsonl", b'{"userID": "a"}\n{', r"line 2: expected a user as JSON"),
-        ("users.parquet", b"PAR1 not really", r"expected a Parquet file|needs pyarrow"),
+        ("users.parquet", b"PAR1 not really", r"expected Parquet data|needs pyarrow"),
+        (
+            "users.csv",
+            b"userID;email\na;b\n",
+            r"with userID or customIDs, got 'userID;email' only",
+        ),
+        (
+            "users.csv",
+            b"name,plan\na,pro\n",
+            r"with userID or customIDs, got 'name', 'plan' only",
+        ),
+        ("users.json", b'[{"email": "a@b"}]', r"with userID or customIDs, got 'email' only"),
+        ("users.csv", b'userID\n"a\n', r"line 2: expected CSV \(unexpected end of data\)"),
+        (
+            "users.csv",
+            b"userID,customIDs\na,x\n",
+            r"line 2: column 'customIDs': expected an object, or",
+        ),
         ("absent.csv", None, r"No such file"),
     ],
 )

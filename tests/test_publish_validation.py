@@ -13,7 +13,7 @@ from small_specs import condition, gate, rule
 from small_specs import project as specs_project
 from statsig_fastly import PayloadError
 from statsig_fastly._native import Evaluator
-from statsig_fastly.publish.validation import _OPERATORS, _TYPES, _V1_ONLY, unsupported, validate
+from statsig_fastly.publish.validation import _OPERATORS, _TYPES, _V1_ONLY, unsupported, validate, validated
 from statsig_fastly.sample_project import sample_project
 
 
@@ -22,9 +22,9 @@ def texts(data: dict[str, Any]) -> list[str]:
 
 
 def test_a_sound_project_has_counts_and_no_warnings() -> None:
-    found = validate(json.dumps(sample_project()).encode())
+    found, specs = validated(json.dumps(sample_project()).encode())
     assert found.warnings == ()
-    assert sum(found.counts.values()) == sum(1 for _ in found.specs.refs())
+    assert sum(found.counts.values()) == sum(1 for _ in specs.refs())
     assert found.counts["holdout"] == 1
     assert found.time == sample_project()["time"]
 

@@ -17,6 +17,7 @@ from statsig_fastly.publish.health import Health
 from statsig_fastly.publish.watch import Stopped, Watch, WatchState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from statsig_fastly.adapters import SpecAdapter
@@ -27,16 +28,24 @@ if TYPE_CHECKING:
 class Watching:
     """A watch that looks when it is told to, on a clock that moves when it is told to."""
 
-    def __init__(self, source: SpecAdapter, emulator: Emulator) -> None:
+    def __init__(
+        self,
+        source: SpecAdapter,
+        emulator: Emulator,
+        beside: Callable[[], object] | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> None:
         self.clock = TickingClock()
         self.states: list[WatchState] = []
         self.stopped = threading.Event()
         self.watch = Watch(
             source,
-            publisher(kv_store(emulator, self.clock), self.clock, keep=0),
+            publisher(kv_store(emulator, self.clock), self.clock, keep=0, dry_run=dry_run),
             10.0,
             stopped=self.stopped,
             report=self._note,
+            beside=beside,
             clock=self.clock,
             chance=lambda: 0.0,
         )
@@ -75,7 +84,8 @@ def test_what_somebody_else_did_to_the_store_is_put_right_within_a_minute(emulat
 
 
 def test_a_newer_payload_of_somebody_else_stays(emulator: Emulator) -> None:
-    watching = Watching(MemoryAdapter(payload(TIME)), emulator)
+    source = MemoryAdapter(payload(TIME))
+    watching = Watching(source, emulator)
     kv_store(emulator)
     emulator.put(STORE, KEY, payload(TIME + 1))
     assert watching.look()[0] == "refused"
@@ -84,6 +94,11 @@ def test_a_newer_payload_of_somebody_else_stays(emulator: Emulator) -> None:
     # Nothing has failed, and it is not downloaded again at every look.
     assert watching.states[-1].failures == 0
     assert watching.look()[0] == "nothing new"
+    # Yet whoever looks at the health sees that the store does not have it.
+    assert "newer payload" in str(watching.states[-1].refused)
+    source.update(payload(TIME + 2))
+    assert watching.look()[0] == "published"
+    assert watching.states[-1].refused is None
 
 
 def test_after_failures_it_waits_longer_and_tries_the_same_again(emulator: Emulator) -> None:
@@ -103,6 +118,32 @@ def test_after_failures_it_waits_longer_and_tries_the_same_again(emulator: Emula
 def test_a_source_that_asks_to_be_left_alone_is(emulator: Emulator) -> None:
     busy = AdapterError("too many requests", status=429, retryable=True, retry_after=45)
     assert Watching(ScriptedAdapter(busy), emulator).look() == ("failed", 45)
+
+
+def test_what_is_done_beside_goes_on_where_specs_are_refused_and_fails_alone(
+    emulator: Emulator,
+) -> None:
+    done: list[str] = []
+
+    def beside() -> None:
+        done.append("beside")
+        raise AdapterError("no lists")
+
+    watching = Watching(MemoryAdapter(payload(TIME)), emulator, beside)
+    assert watching.look()[0] == "failed"
+    assert watching.states[-1].error == "no lists"
+    assert watching.states[-1].published_at is not None  # the config specs, all the same
+    emulator.put(STORE, KEY, payload(TIME + 1))
+    watching.clock.wait(60)
+    done.clear()
+    watching.look()
+    assert watching.states[-1].refused is not None
+    assert done == ["beside"]
+
+
+def test_a_dry_run_says_what_it_would_do(emulator: Emulator) -> None:
+    assert Watching(MemoryAdapter(payload()), emulator, dry_run=True).look()[0] == "would publish"
+    assert emulator.keys(STORE) == []
 
 
 def test_replicas_do_not_get_in_each_others_way(emulator: Emulator) -> None:

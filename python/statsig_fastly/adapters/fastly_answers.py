@@ -30,7 +30,8 @@ _MEANINGS = {
     400: "bad request; check the store and the key",
     401: "the token was refused; check token= or FASTLY_API_TOKEN: it must be valid, not expired, and have "
     "the scope global:read",
-    403: "the token may not do this; it needs the scope global:read and an account that owns the store",
+    403: "the token may not do this; it needs the scope global:read, or global to write, and an account that "
+    "owns the store",
     408: "the server gave up waiting for the request; ask again later",
     413: f"the value is too large for the API; {KV_REMEDIES}",
     429: "too many requests; ask less often, and let one process per host do the asking",

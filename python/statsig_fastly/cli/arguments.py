@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from statsig_fastly._native import StatsigUser
     from statsig_fastly.publish.places import Access
 
@@ -17,6 +19,7 @@ __all__ = [
     "TOKEN_ENV",
     "Api",
     "AsJson",
+    "IdListsUrl",
     "Largest",
     "Sample",
     "SdkKeyEnv",
@@ -25,11 +28,15 @@ __all__ = [
     "SpecsUrl",
     "TokenEnv",
     "UsersFile",
+    "WithIdLists",
     "access",
+    "directory",
+    "only_with",
     "seconds",
     "share",
     "user",
     "users",
+    "written",
 ]
 
 TOKEN_ENV = "FASTLY_API_TOKEN"  # noqa: S105 - a name
@@ -72,6 +79,20 @@ Sample: TypeAlias = Annotated[
     int, typer.Option(min=1, max=1_000_000, help="Without --users: how many to make up.")
 ]
 Seed: TypeAlias = Annotated[int, typer.Option(help="Another seed makes up other users.")]
+
+IdListsUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="STATSIG_ID_LISTS_URL",
+        show_envvar=True,
+        help="Where the index of ID lists is, if not at Statsig's CDN.",
+    ),
+]
+WithIdLists: TypeAlias = Annotated[
+    bool,
+    typer.Option("--id-lists", help="Read ID lists as well: of cdn, or beside a key of a KV Store."),
+]
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -120,6 +141,48 @@ def share(text: str, option: str) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f"{option}: expected a share such as 2% or 0.02, got {text!r}")
     return value
+
+
+def only_with(option: str, given: bool, others: Mapping[str, object]) -> None:
+    """Refuses options that would do nothing without another one.
+
+    Raises:
+        ValueError: One of them is there, and `option` is not.
+    """
+    for other, value in others.items():
+        if value is not None and not given:
+            raise ValueError(f"{other}: expected together with {option}, got it alone")
+
+
+def written(option: str, path: Path, content: bytes) -> None:
+    """Writes a file that an option names.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    from statsig_fastly.publish.directory_store import replace_file
+
+    try:
+        replace_file(path.absolute(), content)
+    except OSError as error:
+        raise OSError(f"{option}: cannot write {path}: {error.strerror}") from None
+
+
+def directory(option: str, path: Path | None, *, is_there: bool) -> Path | None:
+    """A directory that an option names; None if there is none.
+
+    Args:
+        option: The option.
+        path: The directory.
+        is_there: Whether it has to be there already.
+
+    Raises:
+        ValueError: It is something else, or is not there.
+    """
+    if path is not None and (path.exists() or is_there) and not path.is_dir():
+        said = "got a file" if path.exists() else "and there is none"
+        raise ValueError(f"{option}: expected a directory at {path}, {said}")
+    return path
 
 
 def user(text: str) -> StatsigUser:

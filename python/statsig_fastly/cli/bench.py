@@ -39,6 +39,7 @@ def bench(
 
     Ends with 0, 1 if there is no payload that can be used, and 2 if the command line is wrong.
     """
+    from statsig_fastly.errors import AdapterError
     from statsig_fastly.publish.measure import measure
     from statsig_fastly.publish.places import Place, read_payload
 
@@ -49,6 +50,8 @@ def bench(
             found = measure(
                 payload, seconds=budget, progress=lambda done, total: progress("checks", done, total)
             )
+        if not found.ns:
+            raise AdapterError("the payload has nothing to check: no gate, config, experiment or layer")
         if as_json:
             showing.print_json(found.to_dict())
         else:

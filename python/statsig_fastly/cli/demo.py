@@ -42,7 +42,11 @@ def demo(
 ) -> None:
     """Publish a sample project to a local KV Store, read it back over HTTP, and evaluate it.
 
-    Needs no account and no network. Ends with status 1 if any figure is not as expected.
+    Needs no account and no network.
+
+    Example: statsig-fastly demo --users 2000
+
+    Ends with 0, 1 if any figure is not as expected, and 2 if the command line is wrong.
     """
     from statsig_fastly.cli.demo_run import collect
     from statsig_fastly.errors import StatsigFastlyError

@@ -35,11 +35,13 @@ def diff(
     environment: Annotated[str | None, typer.Option(help="Tier to check with, such as staging.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the flips into a file.")] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 4 if anything changed.")] = False,
+    id_lists: arguments.WithIdLists = False,
     api: arguments.Api = "https://api.fastly.com",
     token_env: arguments.TokenEnv = arguments.TOKEN_ENV,
     sdk_key_env: arguments.SdkKeyEnv = "STATSIG_SDK_KEY",
     specs_url: arguments.SpecsUrl = None,
     specs_format: arguments.SpecsFormat = "v1",
+    id_lists_url: arguments.IdListsUrl = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Tell what changed, by name and in words, and how many users would get another answer.
@@ -51,20 +53,35 @@ def diff(
     """
     from statsig_fastly.publish.comparison import compare
     from statsig_fastly.publish.picture import flips_svg
-    from statsig_fastly.publish.places import Place, read_payload
+    from statsig_fastly.publish.places import Place, has_id_lists, read_id_lists, read_payload
 
     with ending("diff", as_json=as_json):
-        access = arguments.access(api, token_env, sdk_key_env, specs_url, specs_format)
-        users = arguments.users(users_file)
-        before, after = (
-            read_payload(Place.parse(text, option), access) for text, option in ((old, "OLD"), (new, "NEW"))
+        access = arguments.access(
+            api, token_env, sdk_key_env, specs_url, specs_format, id_lists_url=id_lists_url
         )
+        users = arguments.users(users_file)
+        places = [Place.parse(text, option) for text, option in ((old, "OLD"), (new, "NEW"))]
+        old_lists = new_lists = None
+        if id_lists:
+            # A file has none: it goes with those of the other.
+            listed = [place for place in places if has_id_lists(place)] or places
+            old_lists = read_id_lists(listed[0], access)
+            new_lists = old_lists if len(listed) == 1 else read_id_lists(listed[1], access)
+        before, after = (read_payload(place, access) for place in places)
         with showing.progress() as progress:
             found = compare(
-                before, after, users, sample=sample, seed=seed, environment=environment, progress=progress
+                before,
+                after,
+                users,
+                sample=sample,
+                seed=seed,
+                environment=environment,
+                old_lists=old_lists,
+                new_lists=new_lists,
+                progress=progress,
             )
         if plot is not None:
-            plot.write_text(flips_svg(found.flips), "utf-8")
+            arguments.written("--plot", plot, flips_svg(found.flips).encode())
         if as_json:
             showing.print_json(found.to_dict())
         else:

@@ -72,6 +72,10 @@ def emulator(
     """Serve a local stand-in for Fastly's KV Store and Config Store APIs, and for Statsig's event endpoint.
 
     The first line on stdout ends with the URL. Stop it with Ctrl-C or SIGTERM.
+
+    Example: statsig-fastly emulator --port 7878 --kv my-store/statsig-1a2b=specs.json
+
+    Ends with 0 when it is stopped, and 2 if the command line is wrong or it cannot listen there.
     """
     from statsig_fastly.emulator import Emulator
     from statsig_fastly.errors import StatsigFastlyError

@@ -59,5 +59,7 @@ def ending(command: str, *, as_json: bool) -> Iterator[None]:
         from statsig_fastly.cli.showing import print_json
 
         print_json({"error": said, "status": status, **more})
-    sys.stderr.write(f"statsig-fastly {command}: {' '.join(said.split())}\n")
+    from statsig_fastly.cli.showing import printable
+
+    sys.stderr.write(f"statsig-fastly {command}: {printable(' '.join(said.split()))}\n")
     raise typer.Exit(status)

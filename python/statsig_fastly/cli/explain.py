@@ -29,11 +29,13 @@ def explain(
         typer.Option(help="What it is asked for as; found out by default."),
     ] = None,
     environment: Annotated[str | None, typer.Option(help="Tier to check with, such as staging.")] = None,
+    id_lists: arguments.WithIdLists = False,
     api: arguments.Api = "https://api.fastly.com",
     token_env: arguments.TokenEnv = arguments.TOKEN_ENV,
     sdk_key_env: arguments.SdkKeyEnv = "STATSIG_SDK_KEY",
     specs_url: arguments.SpecsUrl = None,
     specs_format: arguments.SpecsFormat = "v1",
+    id_lists_url: arguments.IdListsUrl = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Show the decision tree: every rule and condition with the value met, the bucket, and what decided.
@@ -43,13 +45,17 @@ def explain(
     Ends with 0, 1 if there is nothing of the name, and 2 if the command line is wrong.
     """
     from statsig_fastly.publish.answering import explained
-    from statsig_fastly.publish.places import Place, read_payload
+    from statsig_fastly.publish.places import Place, read_id_lists, read_payload
 
     with ending("explain", as_json=as_json):
         asking = arguments.user(user)
-        access = arguments.access(api, token_env, sdk_key_env, specs_url, specs_format)
-        payload = read_payload(Place.parse(source, "--from"), access)
-        found = explained(payload, asking, name, kind, environment=environment)
+        access = arguments.access(
+            api, token_env, sdk_key_env, specs_url, specs_format, id_lists_url=id_lists_url
+        )
+        place = Place.parse(source, "--from")
+        lists = read_id_lists(place, access) if id_lists else None
+        payload = read_payload(place, access)
+        found = explained(payload, asking, name, kind, environment=environment, lists=lists)
         if as_json:
             showing.print_json(found.to_dict())
             return

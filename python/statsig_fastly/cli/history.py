@@ -35,19 +35,18 @@ def history(
     Ends with 0, 1 if the store failed, and 2 if the command line is wrong.
     """
     from statsig_fastly.publish.jobs import open_publisher
+    from statsig_fastly.publish.options import PublishOptions
     from statsig_fastly.publish.places import Access, Place
-    from statsig_fastly.publish.publisher import PublishOptions
 
     with ending("history", as_json=as_json):
         place = Place.parse(target, "PLACE", target=True)
-        with open_publisher(place, Access(api, token_env), PublishOptions(), directory) as publisher:
+        kept = arguments.directory("--history", directory, is_there=True)
+        with open_publisher(place, Access(api, token_env), PublishOptions(), kept) as publisher:
             stored = publisher.look()
             versions = publisher.versions.all()
-        in_use = None if stored.metadata is None else stored.metadata.sha256
+        in_use = publisher.versions.in_use(stored, versions)
         if as_json:
-            told = [
-                {**version.to_dict(), "in_use": version.metadata.sha256 == in_use} for version in versions
-            ]
+            told = [{**version.to_dict(), "in_use": version is in_use} for version in versions]
             showing.print_json(told)
             return
         if not versions:
@@ -61,7 +60,7 @@ def history(
                 f"{version.metadata.size:,}",
                 version.metadata.encoding,
                 version.metadata.app or "-",
-                "in use" if version.metadata.sha256 == in_use else "",
+                "in use" if version is in_use else "",
             )
             for version in versions
         ]

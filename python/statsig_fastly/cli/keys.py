@@ -38,7 +38,7 @@ def keys(
     from statsig_fastly.publish.places import Access, Place
 
     with ending("keys", as_json=as_json):
-        place = Place.parse(store, "STORE")
+        place = Place.parse_store(store, "STORE")
         found = list_keys(place, Access(api, token_env), prefix, details=details)
         if as_json:
             showing.print_json([key.to_dict() for key in found])

@@ -6,9 +6,7 @@ In: the options of the command. Out: what came of it on stdout, as text or JSON.
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,8 +16,6 @@ from statsig_fastly.cli import arguments, showing
 from statsig_fastly.cli.endings import ending
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from statsig_fastly.publish.health import Health
     from statsig_fastly.publish.report import PublishReport
     from statsig_fastly.publish.watch import WatchState
@@ -98,15 +94,7 @@ def publish(
     sdk_key_env: arguments.SdkKeyEnv = "STATSIG_SDK_KEY",
     specs_url: arguments.SpecsUrl = None,
     specs_format: arguments.SpecsFormat = "v1",
-    id_lists_url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            envvar="STATSIG_ID_LISTS_URL",
-            show_envvar=True,
-            help="Where the index of ID lists is, if not at Statsig's CDN.",
-        ),
-    ] = None,
+    id_lists_url: arguments.IdListsUrl = None,
     as_json: arguments.AsJson = False,
 ) -> None:
     """Publish config specs to a store: checked, guarded, and read back.
@@ -118,10 +106,14 @@ def publish(
     Ends with 0 if it is there now, 1 if something failed, 2 if the command line is wrong, and 3 if a guard
     refused: it is older, was rolled back, is too large, or too many users would get another answer.
     """
+    from statsig_fastly.cli.stopping import stop_signals
     from statsig_fastly.publish.jobs import PublishJob, open_job
     from statsig_fastly.publish.places import Place
 
     with ending("publish", as_json=as_json):
+        every = arguments.seconds(interval, "--interval")
+        arguments.only_with("--watch", watch, {"--health-file": health_file, "--health-port": health_port})
+        arguments.only_with("--max-flips", max_flips is not None, {"--users": users_file})
         job = PublishJob(
             source=Place.parse(source, "--from"),
             target=Place.parse(target, "--to", target=True),
@@ -138,7 +130,7 @@ def publish(
             compression=compress,
             chunking=chunks,
             keep=keep,
-            history=history,
+            history=arguments.directory("--history", history, is_there=False),
             id_lists=id_lists,
             force=force,
             max_flips=None if max_flips is None else arguments.share(max_flips, "--max-flips"),
@@ -148,9 +140,7 @@ def publish(
             dry_run=dry_run,
         )
         if watch:
-            every = arguments.seconds(interval, "--interval")
-            stopped = _stop_signal()
-            with open_job(job, stopped) as opened:
+            with stop_signals() as stopped, open_job(job, stopped) as opened:
                 health = _health(every, health_file, health_host, health_port, as_json=as_json)
                 try:
                     opened.watch(every, stopped, lambda state, report: _tell(state, report, health, as_json))
@@ -172,7 +162,7 @@ def show_report(report: PublishReport) -> None:
     before = "nothing" if report.previous_time is None else showing.when(report.previous_time)
     showing.line(f"  time      {showing.when(report.time)} (before: {before})")
     showing.line(f"  digest    {report.digest}")
-    form = report.encoding if not report.chunks else f"{report.encoding}, {report.chunks} chunks"
+    form = report.encoding if not report.chunks else f"{report.encoding}: {report.chunks}"
     written = f", {report.chunks_written} of them new" if report.chunks else ""
     showing.line(f"  size      {report.size:,} bytes, {report.stored_size:,} in the store ({form}{written})")
     counts = ", ".join(f"{count} {entity.replace('_', ' ')}" for entity, count in report.counts.items())
@@ -198,8 +188,13 @@ def _health(every: float, file: Path | None, host: str, port: int | None, *, as_
     from statsig_fastly.publish.health import Health
 
     health = Health(max(_HEALTHY_S, _INTERVALS * every), file)
+    if file is not None:
+        arguments.written("--health-file", file, health.text)
     if port is not None:
-        port = health.serve(host, port)
+        try:
+            port = health.serve(host, port)
+        except OSError as error:
+            raise OSError(f"--health-port: cannot listen on {host}:{port}: {error.strerror}") from None
         said = f"http://{host}:{port}"
         if as_json:
             showing.print_json({"health": said}, indent=None)
@@ -210,7 +205,10 @@ def _health(every: float, file: Path | None, host: str, port: int | None, *, as_
 
 def _tell(state: WatchState, report: PublishReport | None, health: Health, as_json: bool) -> None:
     """Tells of a look: all of them as JSON, or what is worth a line as text."""
-    health.note(state)
+    try:
+        health.note(state)
+    except OSError as error:  # what keeps the store up to date goes on
+        sys.stderr.write(f"statsig-fastly publish: warning: --health-file: {error.strerror}\n")
     if as_json:
         told: dict[str, Any] = state.to_dict()
         if report is not None:
@@ -223,14 +221,3 @@ def _tell(state: WatchState, report: PublishReport | None, health: Health, as_js
         sys.stderr.flush()
     elif state.outcome != "nothing new":
         showing.line(f"{at} {state.outcome}: time {showing.when(state.time)}")
-
-
-def _stop_signal() -> threading.Event:
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return stopped

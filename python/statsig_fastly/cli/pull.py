@@ -40,7 +40,6 @@ def pull(
 
     Ends with 0, 1 if it could not be read or written, and 2 if the command line is wrong.
     """
-    from statsig_fastly.publish.directory_store import replace_file
     from statsig_fastly.publish.places import Place, read_payload
     from statsig_fastly.publish.validation import validate
 
@@ -56,7 +55,7 @@ def pull(
             sys.stdout.buffer.flush()
             return
         found = validate(payload)
-        replace_file(out.absolute(), payload)
+        arguments.written("--out", out, payload)
         if as_json:
             showing.print_json(
                 {"file": str(out), "size": len(payload), "digest": found.digest, "time": found.time}

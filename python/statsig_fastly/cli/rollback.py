@@ -58,11 +58,13 @@ def rollback(
     Ends with 0, 1 if something failed, 2 if the command line is wrong, and 3 if a guard refused.
     """
     from statsig_fastly.publish.jobs import open_publisher
+    from statsig_fastly.publish.options import PublishOptions
     from statsig_fastly.publish.places import Access, Place
-    from statsig_fastly.publish.publisher import PublishOptions
 
     with ending("rollback", as_json=as_json):
         place = Place.parse(target, "PLACE", target=True)
+        kept = arguments.directory("--history", directory, is_there=True)
+        arguments.only_with("--max-flips", max_flips is not None, {"--users": users_file})
         options = PublishOptions(
             max_flips=None if max_flips is None else arguments.share(max_flips, "--max-flips"),
             users=arguments.users(users_file),
@@ -73,7 +75,7 @@ def rollback(
         access = Access(api, token_env, largest=largest)
         with (
             showing.progress() as progress,
-            open_publisher(place, access, options, directory, progress=progress) as publisher,
+            open_publisher(place, access, options, kept, progress=progress) as publisher,
         ):
             report = publisher.roll_back(version, restamp=restamp)
         if as_json:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["bars", "line", "print_json", "progress", "size", "table", "when"]
+__all__ = ["bars", "line", "print_json", "printable", "progress", "size", "table", "when"]
 
 
 def print_json(found: Mapping[str, Any] | Sequence[Any], *, indent: int | None = 2) -> None:
@@ -23,7 +23,8 @@ def print_json(found: Mapping[str, Any] | Sequence[Any], *, indent: int | None =
 
 
 def line(text: str = "", *, style: str = "") -> None:
-    """Prints a line."""
+    """Prints a line, or several."""
+    text = "\n".join(map(printable, text.split("\n")))
     console = _console()
     if console is None:
         sys.stdout.write(f"{text}\n")
@@ -42,6 +43,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequen
         rows: As many cells each as `header` has.
         right: Columns to align to the right.
     """
+    rows = [[printable(cell) for cell in cells] for cells in rows]
     console = _console()
     if console is None:
         lines = [header, *rows]
@@ -67,6 +69,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequen
 
 def bars(rows: Sequence[tuple[str, float, str]], *, width: int = 30) -> None:
     """Prints bars: a label, a share of the longest bar, and what stands behind it."""
+    rows = [(printable(label), share, printable(behind)) for label, share, behind in rows]
     console = _console()
     block = "█" if console is not None else "#"
     most = max([share for _, share, _ in rows], default=0.0) or 1.0
@@ -99,6 +102,13 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             shown.update(task, description=step, completed=done, total=all_of_it or None)
 
         yield tell
+
+
+def printable(text: str) -> str:
+    """Text of a payload or a store without what a terminal takes for an order, such as to clear itself."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def when(time_ms: float | None) -> str:

@@ -38,7 +38,7 @@ def stores(
     with ending("stores", as_json=as_json):
         access = Access(api, token_env)
         if create is not None:
-            create_store(Place.parse(create, "--create"), access)
+            create_store(Place.parse_store(create, "--create", "NAME"), access)
         found = list_stores(access)
         if as_json:
             showing.print_json([store.to_dict() for store in found])

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from statsig_fastly.publish.flips import Flips, SpecFlips, count_flips
     from statsig_fastly.publish.inspection import Inspection, inspect_payload
     from statsig_fastly.publish.jobs import OpenJob, PublishJob, open_job
+    from statsig_fastly.publish.options import PublishOptions
     from statsig_fastly.publish.places import Access, Place
-    from statsig_fastly.publish.publisher import Publisher, PublishOptions
+    from statsig_fastly.publish.publisher import Publisher
     from statsig_fastly.publish.refused import PublishRefusedError
     from statsig_fastly.publish.report import PublishReport
     from statsig_fastly.publish.spec_changes import Changes, SpecChange, changes
@@ -66,7 +67,7 @@ _WHERE = {
     "OpenJob": "jobs",
     "Place": "places",
     "PublishJob": "jobs",
-    "PublishOptions": "publisher",
+    "PublishOptions": "options",
     "PublishRefusedError": "refused",
     "PublishReport": "report",
     "Publisher": "publisher",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from statsig_fastly.chunks import Manifest
     from statsig_fastly.publish.store import Store
 
-__all__ = ["SETTLED_S", "collect", "missing_chunks", "put_chunks"]
+__all__ = ["SETTLED_S", "collect", "lost_chunks", "missing_chunks", "put_chunks"]
 
 SETTLED_S: Final = 900.0
 """How long a chunk is left alone after it was written, in seconds."""
@@ -61,6 +61,17 @@ def put_chunks(
     return done
 
 
+def lost_chunks(store: Store, key: str, manifest: Manifest) -> list[str]:
+    """The keys of those chunks of a manifest that are not there; their values are not read.
+
+    Raises:
+        AdapterError: The store failed.
+    """
+    there = {entry.key for entry in store.entries(f"chunk.{key}.")}
+    missing = [name for name in manifest.chunk_keys(key).values() if name not in there]
+    return [name for name in missing if store.head(name) is None]  # a list may be behind
+
+
 def missing_chunks(store: Store, chunks: Mapping[str, bytes]) -> dict[str, bytes]:
     """Those of the chunks that are not there, or are not what they should be."""
     there = store.read_many(chunks)
@@ -75,21 +86,21 @@ def collect(
     Args:
         store: The store.
         key: Key of the manifests.
-        in_use: Every manifest that is in use, or kept, or was in use until just now.
+        in_use: Every manifest that is in use, or kept, or was in use until just now; not looked at where
+            there are no chunks.
         now: Seconds since the epoch.
         settled: How long a chunk has to have been there, in seconds.
 
     Raises:
         AdapterError: They could not be listed or deleted.
     """
-    named = {chunk for manifest in in_use for chunk in manifest.chunk_keys(key).values()}
     prefix = f"chunk.{key}."
     # A key may start like another one and a dot, and chunks of that are none of this.
-    unnamed = [
-        entry
-        for entry in store.entries(prefix)
-        if entry.key not in named and "." not in entry.key.removeprefix(prefix)
-    ]
+    there = [entry for entry in store.entries(prefix) if "." not in entry.key.removeprefix(prefix)]
+    if not there:
+        return 0
+    named = {chunk for manifest in in_use for chunk in manifest.chunk_keys(key).values()}
+    unnamed = [entry for entry in there if entry.key not in named]
     if not store.is_conditional:
         old = [
             entry.key

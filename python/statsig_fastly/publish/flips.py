@@ -20,16 +20,21 @@ from statsig_fastly._native import (
     Layer,
     StatsigUser,
 )
+from statsig_fastly.errors import PayloadError
+from statsig_fastly.publish.list_lines import changed_lists, use_lines
 from statsig_fastly.publish.specs import Pool, Ref, Specs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from statsig_fastly.publish.list_lines import IdLines
 
 __all__ = ["Flips", "SpecFlips", "count_flips"]
 
 AnswerKind: TypeAlias = Literal["gate", "config", "experiment", "layer"]
 
 _EXAMPLES: Final = 5
+_WORDS: Final = 60
 _PROGRESS_EVERY: Final = 1_000
 # What of a payload every check may depend on.
 _EVERYWHERE: Final = ("default_environment", "app_id")
@@ -91,7 +96,8 @@ def count_flips(
     users: Sequence[StatsigUser | str | Mapping[str, Any]],
     *,
     environment: str | None = None,
-    id_lists: Mapping[str, Iterable[str]] | None = None,
+    old_lists: IdLines | None = None,
+    new_lists: IdLines | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Flips:
     """Asks for every user with both payloads.
@@ -101,16 +107,19 @@ def count_flips(
         new: The one that is to take its place.
         users: Whom to ask for: users, user ids, or mappings with the names of the payload.
         environment: Tier to check with, as in `StatsigOptions`.
-        id_lists: Members of ID lists by name, for both payloads.
+        old_lists: ID lists for the old payload, as `read_lines` reads them; None for none.
+        new_lists: The same for the new one.
         progress: Called with how many users are done.
 
     Raises:
         PayloadError: A payload does not compile.
+        AdapterError: An ID list is none.
         TypeError: A user is none.
     """
-    before, after = (_evaluator(body, environment, id_lists) for body in (old, new))
-    before_specs, after_specs = Specs.parse(old), Specs.parse(new)
-    asked = _asked(before_specs, after_specs)
+    old_lists, new_lists = old_lists or {}, new_lists or {}
+    before = _evaluator("old", old, environment, old_lists)
+    after = _evaluator("new", new, environment, new_lists)
+    asked = _asked(Specs.parse(old), Specs.parse(new), changed_lists(old_lists, new_lists))
     tallies = [_Tally(kind, name, how, before, after) for kind, name, how in asked]
     any_flip = 0
     for number, given in enumerate(users, 1):
@@ -125,12 +134,13 @@ def count_flips(
     return Flips(len(users), len(asked), any_flip, tuple(found))
 
 
-def _evaluator(
-    body: bytes, environment: str | None, id_lists: Mapping[str, Iterable[str]] | None
-) -> Evaluator:
-    lists = None if id_lists is None else {name: list(units) for name, units in id_lists.items()}
-    evaluator = Evaluator(environment, id_lists=lists)
-    evaluator._load(body, "Publish")  # noqa: SLF001 - its own package
+def _evaluator(which: str, body: bytes, environment: str | None, lists: IdLines) -> Evaluator:
+    evaluator = Evaluator(environment)
+    try:
+        evaluator._load(body, "Publish")  # noqa: SLF001 - its own package
+    except PayloadError as error:
+        raise PayloadError(f"the {which} payload: {error}") from None
+    use_lines(evaluator, lists)
     return evaluator
 
 
@@ -144,10 +154,12 @@ def _user(given: StatsigUser | str | Mapping[str, Any]) -> StatsigUser:
     return user_of(given)
 
 
-def _asked(old: Specs, new: Specs) -> list[tuple[AnswerKind, str, Literal["added", "removed", "changed"]]]:
+def _asked(
+    old: Specs, new: Specs, lists: set[str]
+) -> list[tuple[AnswerKind, str, Literal["added", "removed", "changed"]]]:
     """What can have changed, as kind, name and how."""
     everything = any(old.data.get(name) != new.data.get(name) for name in _EVERYWHERE)
-    differs = _differing(old, new)
+    differs = _differing(old, new, lists)
     found: dict[tuple[AnswerKind, str], Literal["added", "removed", "changed"]] = {}
     for ref in dict.fromkeys((*old.refs(), *new.refs())):
         if ref.pool not in _ASKED:
@@ -167,8 +179,8 @@ def _kind(ref: Ref, spec: Mapping[str, Any]) -> AnswerKind:
     return "config" if ref.pool == "config" and spec.get("entity") == "dynamic_config" else "experiment"
 
 
-def _differing(old: Specs, new: Specs) -> set[Ref]:
-    """Specs whose definition is another one, or that lead to one whose is."""
+def _differing(old: Specs, new: Specs, lists: set[str]) -> set[Ref]:
+    """Specs whose definition or one of whose ID lists is another one, or that lead to one whose is."""
     refs = {*old.refs(), *new.refs()}
     refs |= {Ref(pool, name) for specs in (old, new) for name in specs.mappings for pool in _ASKED}
     users: dict[Ref, set[Ref]] = {}
@@ -176,7 +188,12 @@ def _differing(old: Specs, new: Specs) -> set[Ref]:
         for ref in refs:
             for use in specs.uses(ref):
                 users.setdefault(use, set()).add(ref)
-    waiting = [ref for ref in refs if _definition(old, ref) != _definition(new, ref)]
+    waiting = [
+        ref
+        for ref in refs
+        if _definition(old, ref) != _definition(new, ref)
+        or any(specs.id_lists(ref) & lists for specs in (old, new) if lists)
+    ]
     found: set[Ref] = set()
     while waiting:
         ref = waiting.pop()
@@ -289,4 +306,5 @@ def _in_words(result: _Result) -> str:
         return "passes" if result else "fails"
     if (group := _group(result)) is not None:
         return f"group {group!r}"
-    return json.dumps(result.get_value(), ensure_ascii=False)[:60]
+    words = json.dumps(result.get_value(), ensure_ascii=False)
+    return words if len(words) <= _WORDS else f"{words[: _WORDS - 3]}..."

@@ -52,7 +52,7 @@ def in_form(
     *,
     compression: Compression,
     chunking: Chunking,
-    most_chunks: int,
+    keep: int,
 ) -> Form:
     """Brings a payload into the form in which a store can hold it.
 
@@ -62,7 +62,7 @@ def in_form(
         store: The store.
         compression: How to make it smaller.
         chunking: `auto` makes chunks of what is too large otherwise.
-        most_chunks: How many chunks the store has room for, if that is limited.
+        keep: How many versions are kept in the store.
 
     Raises:
         PublishRefusedError: The store cannot hold it.
@@ -88,14 +88,29 @@ def in_form(
             key,
             store_type="config" if store.holds_text else "kv",
             chunk_size=None if store.holds_text else min(_CHUNK_BYTES, store.largest),
-            most_chunks=most_chunks,
+            most_chunks=_room(store, keep),
         )
     except ValueError as error:
-        if str(error).startswith("value:"):
-            raise PublishRefusedError(str(error).removeprefix("value: "), "too large") from None
+        said = str(error)
+        if said.startswith("value:"):
+            raise PublishRefusedError(said.removeprefix("value: "), "too large") from None
+        if said.startswith("chunk_size:"):
+            raise PublishRefusedError(
+                f"the value has {len(value):,} bytes, and {store} holds {store.largest:,}; that makes more "
+                "chunks than one manifest can name",
+                "too large",
+            ) from None
         raise
     stored = manifest.value
     return Form(stored, sha256(stored).hexdigest(), f"{compression}+chunks", manifest, chunks)
+
+
+def _room(store: Store, keep: int) -> int:
+    """How many chunks a version may have, which counts only where items are few."""
+    if store.most_items is None:
+        return 1
+    # What the key, its metadata and kept versions take; half of the rest is for the next version.
+    return (store.most_items - 2 - 2 * keep) // 2
 
 
 def _size(value: bytes, store: Store) -> int | None:

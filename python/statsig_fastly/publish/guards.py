@@ -11,11 +11,13 @@ from statsig_fastly.publish.flips import Flips, count_flips
 from statsig_fastly.publish.refused import PublishRefusedError
 from statsig_fastly.publish.specs import Specs
 from statsig_fastly.publish.users import made_up_users
+from statsig_fastly.publish.validation import is_usable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from statsig_fastly._native import StatsigUser
+    from statsig_fastly.publish.list_lines import IdLines
     from statsig_fastly.publish.stored import Stored
 
 __all__ = ["guard_age", "guard_flips"]
@@ -56,8 +58,9 @@ def guard_flips(
     *,
     sample: int,
     seed: int,
+    lists: Callable[[], tuple[IdLines, IdLines]] | None,
     progress: Callable[[int, int], object],
-) -> Flips:
+) -> Flips | None:
     """Lets through what changes the answers of few enough users.
 
     Args:
@@ -67,16 +70,31 @@ def guard_flips(
         users: Whom to count for; None makes up users.
         sample: How many are made up.
         seed: Another one makes up others.
+        lists: Reads the ID lists in use and those that take their place; None for none.
         progress: Told of how many users are done, and of how many.
+
+    Returns:
+        What was counted; None if the old payload does not compile, so that nobody gets an answer from it.
 
     Raises:
         PublishRefusedError: More users would get another answer.
-        PayloadError: One of the payloads does not compile.
+        PayloadError: The new payload does not compile.
+        AdapterError: The ID lists could not be read.
     """
+    if not is_usable(old):
+        return None
     if users is None:
         users = made_up_users(sample, [Specs.parse(old), Specs.parse(new)], seed)
     total = len(users)
-    flips = count_flips(old, new, users, progress=lambda done: progress(done, total))
+    old_lists, new_lists = ({}, {}) if lists is None else lists()
+    flips = count_flips(
+        old,
+        new,
+        users,
+        old_lists=old_lists,
+        new_lists=new_lists,
+        progress=lambda done: progress(done, total),
+    )
     worst = flips.worst
     if worst is not None and worst.share > limit:
         raise PublishRefusedError(

@@ -46,7 +46,12 @@ class Health:
         """
         self._state = state
         if self._file is not None:
-            replace_file(self._file, json.dumps(self.to_dict()).encode() + b"\n")
+            replace_file(self._file, self.text)
+
+    @property
+    def text(self) -> bytes:
+        """What is told, as a line of JSON."""
+        return json.dumps(self.to_dict()).encode() + b"\n"
 
     def to_dict(self) -> dict[str, Any]:
         """What is told, as JSON data."""

@@ -97,14 +97,14 @@ class IdListPublisher:
         Raises:
             AdapterError: A list could not be read or written, or is none. Those in the store stay in use.
         """
-        held = {file.name: self._read(file) for file in self._source.fetch_id_lists()}
-        self._held = held  # lists that are gone are forgotten
-        lists = {
-            name: IdListContent(each.lines, each.file_id, each.created_ms) for name, each in held.items()
-        }
-        size = sum(len(each.lines) for each in held.values())
         for _ in range(_ATTEMPTS):
+            # In this order: what replaces an index was read after that was written, so it is no older.
             there = self._store.read(index_key(self._key))
+            held = self._read_all()
+            lists = {
+                name: IdListContent(each.lines, each.file_id, each.created_ms) for name, each in held.items()
+            }
+            size = sum(len(each.lines) for each in held.values())
             before = _index_in(there)
             now = int(self._clock() * 1000)
             time_ms = now if before is None else max(now, before.time_ms + 1)
@@ -127,6 +127,19 @@ class IdListPublisher:
             f"publishing ID lists to {self._store}: somebody else wrote them {_ATTEMPTS} times in a row",
             retryable=True,
         )
+
+    def lines(self) -> dict[str, bytes]:
+        """The lines of all lists where they come from, by name.
+
+        Raises:
+            AdapterError: A list could not be read.
+        """
+        return {name: held.lines for name, held in self._read_all().items()}
+
+    def _read_all(self) -> dict[str, _Held]:
+        held = {file.name: self._read(file) for file in self._source.fetch_id_lists()}
+        self._held = held  # lists that are gone are forgotten
+        return held
 
     def _items(self, lists: Mapping[str, IdListContent], time_ms: int) -> dict[str, bytes]:
         try:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from statsig_fastly.publish.specs import encoded, target_apps
-from statsig_fastly.publish.validation import validate
+from statsig_fastly.publish.validation import validated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,15 +84,10 @@ def inspect_payload(body: bytes) -> Inspection:
     Raises:
         PayloadError: It does not compile.
     """
-    valid = validate(body)
-    specs = valid.specs
+    valid, specs = validated(body)
     rules = [rule for ref in specs.refs() for rule in specs.rules(specs.spec(ref) or {})]
     conditions = [condition for rule in rules for condition in specs.conditions(rule)]
-    lists = {
-        str(each.get("targetValue"))
-        for each in conditions
-        if str(each.get("operator")).endswith("in_segment_list")
-    }
+    lists = {name for ref in specs.refs() for name in specs.id_lists(ref)}
     apps = Counter(str(app) for ref in specs.refs() for app in target_apps(specs.spec(ref)))
     return Inspection(
         format="v1" if specs.is_v1 else "v2",

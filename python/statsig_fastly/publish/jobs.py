@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from statsig_fastly.errors import AdapterError
+from statsig_fastly.publish.options import PublishOptions
 from statsig_fastly.publish.places import Access, Place, open_id_lists, open_source, open_store
-from statsig_fastly.publish.publisher import Publisher, PublishOptions
+from statsig_fastly.publish.publisher import Publisher
 from statsig_fastly.publish.retries import Patience
 from statsig_fastly.publish.watch import Stopped, Watch
 
@@ -104,7 +105,7 @@ class OpenJob:
                 f"{self.source.name}: it says that nothing is new, and was not told of anything"
             )
         report = self.publisher.publish(payload.body)
-        if self.id_lists is None or report.outcome == "would publish":
+        if self.id_lists is None:
             return report
         return replace(report, id_lists=self.id_lists.publish())
 
@@ -144,8 +145,13 @@ def open_job(
             if not job.id_lists:
                 yield OpenJob(source, publisher)
                 return
-            with closing(open_id_lists(job.source, job.access)) as lists:
-                yield OpenJob(source, publisher, publisher.beside(lists))
+            with ExitStack() as open_lists:
+                lists = open_lists.enter_context(closing(open_id_lists(job.source, job.access)))
+                there = None
+                if job.target.kind == "kv":
+                    there = open_lists.enter_context(closing(open_id_lists(job.target, job.access)))
+                beside = publisher.beside(lists, there)
+                yield OpenJob(source, publisher, None if job.dry_run else beside)
     finally:
         source.close()
 

@@ -21,6 +21,7 @@ METADATA_BYTES: Final = 1_000
 
 _FIELD: Final = re.compile(r"\s*([a-z0-9_]+)=([^;]*)")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_VERSION: Final = re.compile(r"[0-9a-f]{16}")
 _APP_BYTES: Final = 300
 
 
@@ -38,6 +39,7 @@ class ValueMetadata:
         published_at: When it was written, in ms since the epoch.
         app: The target app it was filtered for.
         hold: Payloads with this time and older ones are not to be published over it: they were rolled back.
+        before: Id of the version that was in use before it, to be gone back to; None if that is not known.
     """
 
     time: int
@@ -49,6 +51,7 @@ class ValueMetadata:
     published_at: int
     app: str | None = None
     hold: int | None = None
+    before: str | None = None
 
     @property
     def text(self) -> str:
@@ -62,6 +65,7 @@ class ValueMetadata:
             "enc": self.encoding,
             "at": self.published_at,
             "hold": self.hold,
+            "before": self.before,
             # Last, and left out where it is too long for a line: it is for people.
             "app": None if self.app is None else quote(self.app, safe="")[:_APP_BYTES],
         }
@@ -77,7 +81,7 @@ class ValueMetadata:
             return None
         if time is None or specs is None or size is None or at is None:
             return None
-        app = fields.get("app")
+        app, before = fields.get("app"), fields.get("before", "")
         return cls(
             time=time,
             sha256=digest,
@@ -88,6 +92,7 @@ class ValueMetadata:
             published_at=at,
             app=None if app is None else unquote(app),
             hold=_number(fields.get("hold")),
+            before=before if _VERSION.fullmatch(before) else None,
         )
 
 

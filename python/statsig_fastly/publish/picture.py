@@ -67,8 +67,10 @@ def flips_svg(flips: Flips) -> str:
 def _bar(spec: SpecFlips, number: int, scale: float) -> str:
     y = _TOP + number * _ROW
     width = max((_WIDTH - _LABEL - 110) * spec.share / scale, 1.0)
-    label = spec.name if len(spec.name) <= _LABEL_CHARACTERS else f"{spec.name[: _LABEL_CHARACTERS - 1]}…"
-    said = f"{spec.kind} {spec.name}: {spec.flipped:,} users, {spec.share:.2%}"
+    # XML holds no control characters, also not escaped.
+    name = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in spec.name)
+    label = name if len(name) <= _LABEL_CHARACTERS else f"{name[: _LABEL_CHARACTERS - 1]}…"
+    said = f"{spec.kind} {name}: {spec.flipped:,} users, {spec.share:.2%}"
     return (
         f"<g><title>{escape(said)}</title>"
         f'<text x="{_LABEL - 8}" y="{y + 16}" text-anchor="end" class="n">{escape(label)}</text>'

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from statsig_fastly.adapters.checks import config_key_problem, key_problem
 from statsig_fastly.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
     from statsig_fastly.publish.retries import Patience
     from statsig_fastly.publish.store import Store
 
-__all__ = ["Access", "Place", "PlaceKind", "open_id_lists", "open_source", "open_store", "read_payload"]
+__all__ = [
+    "Access",
+    "Place",
+    "PlaceKind",
+    "has_id_lists",
+    "open_id_lists",
+    "open_source",
+    "open_store",
+    "read_id_lists",
+    "read_payload",
+]
 
 PlaceKind: TypeAlias = Literal["cdn", "file", "kv", "config", "toml"]
 
@@ -122,6 +133,9 @@ class Place:
             store, _, key = rest.partition("/")
             if not store or (target and not key):
                 raise problem
+            wrong = key and (key_problem if kind == "kv" else config_key_problem)(key)
+            if wrong:
+                raise ValueError(f"{option}: the key {wrong}, got {key[:100]!r}")
             return cls(kind, store, key)  # type: ignore[arg-type]  # one of _STORES
         if colon and kind == "toml":
             path, hash_sign, rest = rest.partition("#")
@@ -138,6 +152,23 @@ class Place:
         if text and (Path(text).exists() or "/" in text or text.endswith(".json")):
             return cls("file", path=Path(text))
         raise problem
+
+    @classmethod
+    def parse_store(cls, text: str, option: str, what: str = "STORE") -> Place:
+        """Reads a place that is a store as a whole, `kv:STORE` or `config:STORE`.
+
+        Args:
+            text: What was given.
+            option: What it was given as, for messages.
+            what: What stands for the name of the store in messages.
+
+        Raises:
+            ValueError: It is none.
+        """
+        kind, _, store = text.partition(":")
+        if kind not in _STORES or not store or "/" in store:
+            raise ValueError(f"{option}: expected kv:{what} or config:{what}, got {text!r}")
+        return cls(kind, store)  # type: ignore[arg-type]  # one of _STORES
 
     def __str__(self) -> str:
         if self.kind == "cdn":
@@ -203,7 +234,7 @@ def open_id_lists(place: Place, access: Access) -> StatsigIdListAdapter | Fastly
         from statsig_fastly.adapters.fastly_id_lists import FastlyIdListAdapter
 
         return FastlyIdListAdapter(place.store, place.key, token=access.token(), api=access.api)
-    raise ValueError(f"--id-lists: expected --from cdn or --from kv:STORE/KEY, got {str(place)!r}")
+    raise ValueError(f"--id-lists: expected cdn or kv:STORE/KEY, where ID lists can be, got {str(place)!r}")
 
 
 def open_store(place: Place, access: Access, patience: Patience) -> tuple[Store, str]:
@@ -242,6 +273,26 @@ def read_payload(place: Place, access: Access) -> bytes:
     if payload is None:
         raise AdapterError(f"{place}: there is nothing")
     return payload.body
+
+
+def read_id_lists(place: Place, access: Access) -> dict[str, bytes]:
+    """The lines of the ID lists that belong to the config specs at a place, by name.
+
+    Raises:
+        ValueError: There are none, or what it takes is missing or cannot work.
+        AdapterError: They could not be read.
+    """
+    from contextlib import closing
+
+    from statsig_fastly.publish.list_lines import read_lines
+
+    with closing(open_id_lists(place, access)) as lists:
+        return read_lines(lists)
+
+
+def has_id_lists(place: Place) -> bool:
+    """Whether ID lists can be at a place."""
+    return place.kind == "cdn" or (place.kind == "kv" and bool(place.key))
 
 
 def _variable(name: str, what: str) -> str:

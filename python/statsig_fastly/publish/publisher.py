@@ -10,38 +10,38 @@ then the version that is kept. Where something else is there, everything is judg
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from statsig_fastly.chunks import Manifest
 from statsig_fastly.errors import AdapterError
 from statsig_fastly.publish.chunk_upkeep import put_chunks
-from statsig_fastly.publish.form import Chunking, Form, in_form
+from statsig_fastly.publish.form import Form, in_form
 from statsig_fastly.publish.guards import guard_age, guard_flips
 from statsig_fastly.publish.metadata import ValueMetadata
+from statsig_fastly.publish.options import PublishOptions
 from statsig_fastly.publish.report import Outcome, PublishReport
 from statsig_fastly.publish.retries import Patience
 from statsig_fastly.publish.specs import Specs, encoded
+from statsig_fastly.publish.steps import Steps
 from statsig_fastly.publish.store import Conflict
 from statsig_fastly.publish.stored import Stored, chunks_of, look, payload_in
 from statsig_fastly.publish.target_app import filter_for_app
-from statsig_fastly.publish.upkeep import keep_what_is_there, manifest_there, tidy
-from statsig_fastly.publish.validation import Validation, Warned, validate
+from statsig_fastly.publish.upkeep import is_whole, keep_what_is_there, manifest_there, tidy
+from statsig_fastly.publish.validation import Validation, Warned, validate, validated
 from statsig_fastly.publish.verification import verify
 from statsig_fastly.publish.versions import Versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
-    from statsig_fastly._native import StatsigUser
     from statsig_fastly.adapters import IdListAdapter
-    from statsig_fastly.publish.encoding import Compression
     from statsig_fastly.publish.flips import Flips
     from statsig_fastly.publish.id_lists import IdListPublisher
+    from statsig_fastly.publish.list_lines import IdLines
     from statsig_fastly.publish.store import Store
 
-__all__ = ["PublishOptions", "Publisher"]
+__all__ = ["Publisher"]
 
 _ATTEMPTS: Final = 30
 _ATTEMPTS_BY_HEAD: Final = 3
@@ -50,33 +50,16 @@ _LONGEST_AGAIN_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class PublishOptions:
-    """How to publish.
+class _GoesBack:
+    """A version that is put back.
 
     Attributes:
-        target_app: Leave out what this app has no use for; None leaves out nothing.
-        compression: `plain` is what every Statsig SDK can read.
-        chunking: `auto` makes chunks of what is too large otherwise.
-        keep: How many published versions are kept; 0 keeps none.
-        force: Publish also what is older than what is there, or was rolled back.
-        max_flips: Share of users, 0 to 1, that may get another answer from any one gate, config, experiment
-            or layer; None for no limit.
-        users: Whom to count that for; None makes up users.
-        sample: How many are made up.
-        seed: Another one makes up other users.
-        dry_run: Do all but write.
+        before: Id of the version to go back to from there; None if that is not known.
+        restamped: Whether it has a newer time than what it takes the place of.
     """
 
-    target_app: str | None = None
-    compression: Compression = "plain"
-    chunking: Chunking = "auto"
-    keep: int = 5
-    force: bool = False
-    max_flips: float | None = None
-    users: Sequence[StatsigUser] | None = None
-    sample: int = 10_000
-    seed: int = 2024
-    dry_run: bool = False
+    before: str | None
+    restamped: bool
 
 
 class Publisher:
@@ -113,22 +96,30 @@ class Publisher:
         self._patience = Patience() if patience is None else patience
         self._clock = clock
         self._progress = progress
-        self._steps: dict[str, float] = {}
+        self._steps = Steps(progress)
+        self._lists: Callable[[], tuple[IdLines, IdLines]] | None = None
 
     @property
     def place(self) -> str:
         """The store and the key, in words."""
         return f"key {self._key!r} of {self._store}"
 
-    def beside(self, lists: IdListAdapter) -> IdListPublisher:
-        """What publishes ID lists beside the key.
+    def beside(self, lists: IdListAdapter, there: IdListAdapter | None = None) -> IdListPublisher:
+        """What publishes ID lists beside the key. They count where users are counted.
+
+        Args:
+            lists: Where they come from.
+            there: What reads those that are beside the key.
 
         Raises:
             ValueError: The store cannot hold lists, or the key leaves no room for theirs.
         """
         from statsig_fastly.publish.id_lists import IdListPublisher
+        from statsig_fastly.publish.list_lines import read_lines
 
-        return IdListPublisher(lists, self._store, self._key, wait=self._patience.wait, clock=self._clock)
+        own = IdListPublisher(lists, self._store, self._key, wait=self._patience.wait, clock=self._clock)
+        self._lists = lambda: ({} if there is None else read_lines(there), own.lines())
+        return own
 
     def publish(self, body: bytes) -> PublishReport:
         """Publishes a payload, unless it is there already.
@@ -141,12 +132,15 @@ class Publisher:
             PublishRefusedError: A guard kept it from being published.
             AdapterError: The store failed, or somebody else wrote to it all the time.
         """
-        self._steps = {}
-        with self._timed("validate"):
+        self._steps = Steps(self._progress)
+        return self._publish_anew(body, None)
+
+    def _publish_anew(self, body: bytes, goes_back: _GoesBack | None) -> PublishReport:
+        with self._steps.timed("validate"):
             valid = self._valid(body)
-        with self._timed("encode"):
+        with self._steps.timed("encode"):
             form = self._form(valid.body)
-        return self._publish(valid, form, is_rollback=False)
+        return self._publish(valid, form, goes_back)
 
     def look(self) -> Stored:
         """What is there now.
@@ -173,19 +167,20 @@ class Publisher:
             AdapterError: As for `publish`; or there is no such version, or it is not whole any more.
             ValueError: `start` is too short to tell.
         """
-        self._steps = {}
-        with self._timed("read the version"):
+        self._steps = Steps(self._progress)
+        with self._steps.timed("read the version"):
             stored = self.look()
             version = self.versions.find(start) if start is not None else self.versions.before(stored)
             item = self.versions.read(version)
             payload = payload_in(self._store, self._key, item)
             manifest = Manifest.parse(item.value, self.place)
             chunks = {} if manifest is None else chunks_of(self._store, self._key, manifest)
+        goes_back = _GoesBack(version.metadata.before or (version.id if restamp else None), restamp)
         if restamp:
             data = {**Specs.parse(payload).data, "time": max(stored.time, stored.hold) + 1}
             data.pop("checksum", None)
-            return self.publish(encoded(data))
-        with self._timed("validate"):
+            return self._publish_anew(encoded(data), goes_back)
+        with self._steps.timed("validate"):
             valid = validate(payload)
         keys = {} if manifest is None else manifest.chunk_keys(self._key)
         form = Form(
@@ -195,28 +190,28 @@ class Publisher:
             manifest,
             {keys[chunk]: value for chunk, value in chunks.items()},
         )
-        return self._publish(valid, form, is_rollback=True)
+        return self._publish(valid, form, goes_back)
 
-    def _publish(self, valid: Validation, form: Form, *, is_rollback: bool) -> PublishReport:
+    def _publish(self, valid: Validation, form: Form, goes_back: _GoesBack | None) -> PublishReport:
         for attempt in range(1, _ATTEMPTS + 1):
-            with self._timed("look"):
+            with self._steps.timed("look"):
                 # What answers without the value may be further behind than what answers with it.
                 stored = look(self._store, self._key, whole=attempt > _ATTEMPTS_BY_HEAD)
-            if self._is_same(stored, valid, form):
+            same = stored.holds(valid.body, valid.digest, form.encoding)
+            if same and (form.manifest is None or is_whole(self._store, self._key, stored)):
                 return self._report("unchanged", valid, form, stored, attempt)
-            if not (is_rollback or self._options.force):
+            if not same and (goes_back is None or goes_back.restamped) and not self._options.force:
                 guard_age(stored, valid.time, self.place)
-            hold = max(stored.time, stored.hold) if is_rollback else None
             flips = self._guard_flips(stored, valid)
             if self._options.dry_run:
                 return self._report("would publish", valid, form, stored, attempt, flips=flips)
             replaced = manifest_there(self._store, self._key, stored)
             try:
-                metadata, written = self._write(stored, valid, form, replaced, hold)
+                metadata, written = self._write(stored, valid, form, replaced, goes_back, same=same)
             except Conflict:
                 self._patience.wait(min(attempt * _AGAIN_S, _LONGEST_AGAIN_S))
                 continue
-            with self._timed("verify"):
+            with self._steps.timed("verify"):
                 outcome = verify(
                     self._store,
                     self._key,
@@ -225,8 +220,8 @@ class Publisher:
                     replaced=stored.version,
                     wait=self._patience.wait,
                 )
-            with self._timed("tidy"):
-                version, untidy = self._tidy(form, metadata, replaced)
+            with self._steps.timed("tidy"):
+                version, untidy = self._tidy(form, metadata, replaced, prune=goes_back is None)
             return self._report(
                 outcome,
                 valid,
@@ -246,17 +241,14 @@ class Publisher:
     # Before anything is written
 
     def _valid(self, body: bytes) -> Validation:
-        valid = validate(body)
+        with_id_lists = self._lists is not None
+        valid, specs = validated(body, with_id_lists=with_id_lists)
         if self._options.target_app is None:
             return valid
-        filtered = filter_for_app(valid.specs, self._options.target_app)
-        return validate(encoded(filtered.specs.data))
+        filtered = filter_for_app(specs, self._options.target_app)
+        return validate(encoded(filtered.specs.data), with_id_lists=with_id_lists)
 
     def _form(self, body: bytes) -> Form:
-        room = 1  # which counts only where items are few
-        if self._store.most_items is not None:
-            # What the key, its metadata and kept versions take; half of the rest is for the next version.
-            room = (self._store.most_items - 2 - 2 * self._options.keep) // 2
         options = self._options
         return in_form(
             body,
@@ -264,24 +256,15 @@ class Publisher:
             self._store,
             compression=options.compression,
             chunking=options.chunking,
-            most_chunks=room,
+            keep=options.keep,
         )
-
-    def _is_same(self, stored: Stored, valid: Validation, form: Form) -> bool:
-        if stored.metadata is not None:
-            same = stored.metadata.payload == valid.digest
-            return same and stored.metadata.encoding == form.encoding
-        plain = form.encoding == "plain"
-        return plain and stored.payload is not None and stored.payload == valid.body
 
     def _guard_flips(self, stored: Stored, valid: Validation) -> Flips | None:
         options = self._options
         if options.max_flips is None or not stored.is_there:
             return None
-        with self._timed("count flips"):
-            there = stored.payload
-            if there is None:
-                there = look(self._store, self._key, whole=True).payload
+        with self._steps.timed("count flips"):
+            there = stored.payload or look(self._store, self._key, whole=True).payload
             if there is None:  # what is there is no payload: nobody gets an answer from it
                 return None
             return guard_flips(
@@ -291,25 +274,41 @@ class Publisher:
                 options.users,
                 sample=options.sample,
                 seed=options.seed,
-                progress=lambda done, total: self._tell("count flips", done, total),
+                lists=self._lists,
+                progress=lambda done, total: self._steps.tell("count flips", done, total),
             )
 
     # Writing
 
     def _write(
-        self, stored: Stored, valid: Validation, form: Form, replaced: Manifest | None, hold: int | None
+        self,
+        stored: Stored,
+        valid: Validation,
+        form: Form,
+        replaced: Manifest | None,
+        goes_back: _GoesBack | None,
+        *,
+        same: bool,
     ) -> tuple[ValueMetadata, int]:
         """Writes chunks, and the value under the key only over what was judged."""
-        metadata = self._metadata(valid, form, hold)
+        before: str | None = None
         if self._options.keep:
-            with self._timed("keep"):
-                keep_what_is_there(self._store, self._key, self.versions, stored, self._clock())
+            with self._steps.timed("keep"):
+                before = keep_what_is_there(self._store, self._key, self.versions, stored, self._clock())
+        hold: int | None = None
+        if goes_back is not None:
+            before = goes_back.before
+            # What has a newer time is not held off by a guard.
+            hold = None if goes_back.restamped else max(stored.time, stored.hold)
+        if same and stored.metadata is not None:  # and what is lost of it is put back
+            hold, before = stored.metadata.hold, stored.metadata.before
+        metadata = self._metadata(valid, form, hold, before)
         written = 0
         if form.manifest is not None:
             in_use = [] if replaced is None else list(replaced.chunk_keys(self._key).values())
-            with self._timed("chunks"):
+            with self._steps.timed("chunks"):
                 written = self._put_chunks(form, in_use)
-        with self._timed("write"):
+        with self._steps.timed("write"):
             try:
                 self._store.write(self._key, form.value, metadata.text, replaces=stored.version)
             except Conflict:
@@ -325,10 +324,10 @@ class Publisher:
             self._key,
             form.chunks,
             in_use,
-            lambda done, all_of_them: self._tell("chunks", done, all_of_them),
+            lambda done, all_of_them: self._steps.tell("chunks", done, all_of_them),
         )
 
-    def _metadata(self, valid: Validation, form: Form, hold: int | None) -> ValueMetadata:
+    def _metadata(self, valid: Validation, form: Form, hold: int | None, before: str | None) -> ValueMetadata:
         return ValueMetadata(
             time=valid.time,
             sha256=form.sha256,
@@ -339,18 +338,17 @@ class Publisher:
             published_at=int(self._clock() * 1000),
             app=self._options.target_app,
             hold=hold,
+            before=before,
         )
 
     # Afterwards
 
     def _tidy(
-        self, form: Form, metadata: ValueMetadata, replaced: Manifest | None
+        self, form: Form, metadata: ValueMetadata, replaced: Manifest | None, *, prune: bool
     ) -> tuple[str | None, tuple[Warned, ...]]:
         """Keeps the version, and tidies up. What is published is published, so a failure is a warning."""
         keep = self._options.keep
         version: str | None = None
-        if not keep and form.manifest is None and replaced is None:
-            return version, ()
         try:
             if keep:
                 version = self.versions.keep(form.value, metadata)
@@ -358,28 +356,16 @@ class Publisher:
                 self._store,
                 self._key,
                 self.versions,
-                keep=keep,
+                # Who goes back may not know how many versions are to be kept.
+                keep=keep if prune else 0,
                 form=form,
+                metadata=metadata,
                 replaced=replaced,
                 now=self._clock(),
             )
         except AdapterError as error:
             return version, (Warned("", f"old versions and chunks are left for the next time: {error}"),)
         return version, ()
-
-    @contextmanager
-    def _timed(self, step: str) -> Iterator[None]:
-        """Tells of a step, and notes how long it took."""
-        self._tell(step, 0, 0)
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._steps[step] = self._steps.get(step, 0.0) + time.perf_counter() - began
-
-    def _tell(self, step: str, done: int, all_of_it: int) -> None:
-        if self._progress is not None:
-            self._progress(step, done, all_of_it)
 
     def _report(
         self,
@@ -410,5 +396,5 @@ class Publisher:
             version=version,
             flips=flips,
             attempts=attempts,
-            seconds=dict(self._steps),
+            seconds=dict(self._steps.seconds),
         )

@@ -155,8 +155,9 @@ def _conditions_changed(
     after: Mapping[str, Any],
     found: RulesChanged,
 ) -> Iterator[str]:
-    gone = {_essence(condition): condition for condition in old.conditions(before)}
-    come = {_essence(condition): condition for condition in new.conditions(after)}
+    across = old.is_v1 != new.is_v1
+    gone = {_essence(each, across=across): each for each in old.conditions(before)}
+    come = {_essence(each, across=across): each for each in new.conditions(after)}
     for essence in [*gone]:
         if essence in come:
             del gone[essence], come[essence]
@@ -185,9 +186,14 @@ def _question_changed(before: Mapping[str, Any], after: Mapping[str, Any], found
     return f"{_about(before)} {', '.join(words)}"
 
 
-def _essence(condition: Mapping[str, Any]) -> str:
+def _essence(condition: Mapping[str, Any], *, across: bool) -> str:
+    """What a condition says; the same in both formats if payloads are compared across them."""
     known = ("type", "targetValue", "operator", "field", "additionalValues", "idType")
-    return json.dumps([condition.get(name) or None for name in known], sort_keys=True)
+    said = {name: condition.get(name) or None for name in known}
+    target = said["targetValue"]
+    if across and isinstance(target, dict | list):  # only the names of v2's object count
+        said["targetValue"] = sorted(map(str, target))
+    return json.dumps(said, sort_keys=True)
 
 
 def _question(condition: Mapping[str, Any]) -> tuple[object, ...]:

@@ -26,6 +26,8 @@ __all__ = ["Changes", "SpecChange", "changes"]
 _SPOKEN: Final = frozenset(
     {"rules", "enabled", "salt", "isActive", "defaultValue", "name", "version", "checksum", "fieldsUsed"}
 )
+# What only one of the two formats says.
+_OF_V1: Final = frozenset({"isDeviceBased"})
 # Parts of a payload that hold specs, or come with every change.
 _NO_SETTINGS: Final = frozenset({*POOLS.values(), "time", "checksum", "condition_map", "override_rules"})
 
@@ -102,7 +104,9 @@ def _change(old: Specs, new: Specs, ref: Ref) -> SpecChange | None:
     words += [
         f"{name} {shown(before.get(name))} -> {shown(after.get(name))}"
         for name in dict.fromkeys((*before, *after))
-        if name not in _SPOKEN and not is_same(before.get(name), after.get(name))
+        if name not in _SPOKEN
+        and not (name in _OF_V1 and old.is_v1 != new.is_v1)
+        and not is_same(before.get(name), after.get(name))
     ]
     rules = rules_changed(old, before, new, after)
     words += rules.words

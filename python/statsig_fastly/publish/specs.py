@@ -31,6 +31,7 @@ POOLS: Final[dict[Pool, str]] = {
 """What the payload calls each kind of spec. Experiments and autotunes are among the configs."""
 
 _V1_LISTS: Final = ("gate", "config", "layer")
+_LIST_OPERATORS: Final = frozenset({"in_segment_list", "not_in_segment_list"})
 _BEYOND: Final = 10**400
 _NEGATIVE_ZERO: Final = re.compile(rb"-0(?![.0-9eE])")
 _JSON_SPACE: Final = " \t\r\n"
@@ -165,6 +166,18 @@ class Specs:
             # A name without a spec is no delegate, also if there is a bandit of that name.
             found.append(Ref("config", delegate))
         return found
+
+    def id_lists(self, ref: Ref) -> set[str]:
+        """The names of the ID lists that the rules of a spec look into, those of its mappings included."""
+        mapped = [self.override_rule(rule_name) for _, rule_name in self.mapping_rules(ref.name)]
+        rules = [*self.rules(self.spec(ref) or {}), *(rule for rule in mapped if rule is not None)]
+        return {
+            str(condition.get("targetValue"))
+            for rule in rules
+            for condition in self.conditions(rule)
+            # Older engines read operators in any case.
+            if str(condition.get("operator")).lower() in _LIST_OPERATORS
+        }
 
     def closure(self, roots: Iterable[Ref]) -> set[Ref]:
         """What is given and all it needs: specs that exist, and names that lead to others by a mapping."""

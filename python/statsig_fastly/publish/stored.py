@@ -58,6 +58,18 @@ class Stored:
         except PayloadError:
             return 0
 
+    def holds(self, body: bytes, digest: str, encoding: str) -> bool:
+        """Whether a payload is there in a form already.
+
+        Args:
+            body: The payload.
+            digest: SHA-256 of it, in hex.
+            encoding: The form, as in `ValueMetadata`.
+        """
+        if self.metadata is not None:
+            return self.metadata.payload == digest and self.metadata.encoding == encoding
+        return encoding == "plain" and self.payload is not None and self.payload == body
+
 
 def look(store: Store, key: str, *, whole: bool = False) -> Stored:
     """Looks at what is there, and reads no more of it than needed.

@@ -98,7 +98,17 @@ def read_users(path: Path | str, most: int | None = None) -> list[StatsigUser]:
             raise UserFileError(f"{path}: {where}: {error}") from None
     if not found:
         raise UserFileError(f"{path}: expected users, found none")
+    if not any(user.user_id or user.custom_ids for user in found):
+        # Most likely another name or separator was meant: users without ids are all in the same buckets.
+        raise UserFileError(f"{path}: expected users with userID or customIDs, got {_names(path)} only")
     return found
+
+
+def _names(path: Path) -> str:
+    """What the first row of a file has, for messages."""
+    _, fields = next(_rows(path))
+    names = [name for name in fields if name != "custom"] + [*fields.get("custom", {})]
+    return ", ".join(map(repr, names[:5])) + (" and more" if len(names) > 5 else "")  # noqa: PLR2004
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -146,17 +156,20 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    reader = csv.reader(io.StringIO(text, newline=""))
-    header = [name.strip() for name in next(reader, [])]
-    if len(set(header)) != len(header) or not all(header):
-        raise UserFileError(f"{path}: line 1: expected a name for each column, each of them once")
-    for cells in reader:
-        where = f"line {reader.line_num}"
-        if len(cells) > len(header):
-            raise UserFileError(f"{path}: {where}: expected {len(header)} cells, got {len(cells)}")
-        given = {name: cell for name, cell in zip(header, cells, strict=False) if cell != ""}
-        if given:
-            yield where, _from_columns(given, typed=False)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if len(set(header)) != len(header) or not all(header):
+            raise UserFileError(f"{path}: line 1: expected a name for each column, each of them once")
+        for cells in reader:
+            where = f"line {reader.line_num}"
+            if len(cells) > len(header):
+                raise UserFileError(f"{path}: {where}: expected {len(header)} cells, got {len(cells)}")
+            given = {name: cell for name, cell in zip(header, cells, strict=False) if cell != ""}
+            if given:
+                yield where, _from_columns(f"{path}: {where}", given, typed=False)
+    except csv.Error as error:
+        raise UserFileError(f"{path}: line {reader.line_num}: expected CSV ({error})") from None
 
 
 def _columnar_rows(path: Path, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -175,11 +188,15 @@ def _columnar_rows(path: Path, what: str) -> Iterator[tuple[str, dict[str, Any]]
                 yield (
                     f"row {number}",
                     _from_columns(
-                        {name: value for name, value in row.items() if value is not None}, typed=True
+                        f"{path}: row {number}",
+                        {name: value for name, value in row.items() if value is not None},
+                        typed=True,
                     ),
                 )
     except (OSError, pa.ArrowException) as error:
-        raise UserFileError(f"{path}: expected a {what} file: {' '.join(str(error).split())[:200]}") from None
+        raise UserFileError(
+            f"{path}: expected {what} data, got something else: {' '.join(str(error).split())[:200]}"
+        ) from None
 
 
 def _batches(path: Path, what: str) -> Iterator[Any]:
@@ -202,7 +219,7 @@ def _batches(path: Path, what: str) -> Iterator[Any]:
             yield reader.get_batch(at)
 
 
-def _from_columns(cells: Mapping[str, Any], *, typed: bool) -> dict[str, Any]:
+def _from_columns(place: str, cells: Mapping[str, Any], *, typed: bool) -> dict[str, Any]:
     user: dict[str, Any] = {}
     for column, given in cells.items():
         outer, dot, inner = column.partition(".")
@@ -214,6 +231,11 @@ def _from_columns(cells: Mapping[str, Any], *, typed: bool) -> dict[str, Any]:
             user.setdefault(outer, {})[inner] = inside
         elif outer in _MAPPINGS and isinstance(value, dict):
             user.setdefault(outer, {}).update({k: v for k, v in value.items() if v is not None})
+        elif outer in _MAPPINGS:
+            raise UserFileError(
+                f"{place}: column {column!r}: expected an object, or a column for each field such as "
+                f"{outer}.name, got {value!r:.40}"
+            )
         elif outer in _OF_OWN and not dot:
             user[outer] = given if isinstance(given, str) else str(given)
         else:

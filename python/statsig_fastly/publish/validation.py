@@ -18,7 +18,7 @@ from statsig_fastly.publish.specs import Ref, Specs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Validation", "Warned", "unsupported", "validate"]
+__all__ = ["Validation", "Warned", "is_usable", "unsupported", "validate", "validated"]
 
 _NEEDS_NO_OPERATOR: Final = frozenset({"public", "pass_gate", "fail_gate"})
 _V1_ONLY: Final = frozenset({"multi_pass_gate", "multi_fail_gate"})
@@ -36,7 +36,6 @@ _OPERATORS: Final = frozenset({
     "array_contains_any", "array_contains_none", "array_contains_all", "not_array_contains_all",
 })
 # fmt: on
-_SEGMENT_OPERATORS: Final = frozenset({"in_segment_list", "not_in_segment_list"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,44 +60,54 @@ class Validation:
 
     Attributes:
         body: The payload.
-        specs: The same, opened up.
+        time: When the project was changed, in ms since the epoch.
         digest: SHA-256 of it, in hex.
         counts: How many specs it has, by entity: `feature_gate`, `segment`, `experiment` and so on.
         warnings: What somebody should look at.
     """
 
     body: bytes = field(repr=False)
-    specs: Specs
+    time: int
     digest: str
     counts: Mapping[str, int]
     warnings: tuple[Warned, ...]
 
-    @property
-    def time(self) -> int:
-        """When the project was changed, in ms since the epoch."""
-        return self.specs.time
 
-
-def validate(body: bytes) -> Validation:
+def validate(body: bytes, *, with_id_lists: bool = False) -> Validation:
     """Compiles a payload, and looks for what will not work.
 
     Args:
         body: JSON text, in either of Statsig's formats.
+        with_id_lists: Whether ID lists are there as well, so that nobody has to be told what uses them.
 
     Raises:
         PayloadError: It does not compile, or it has no specs because it says that nothing is new.
     """
+    return validated(body, with_id_lists=with_id_lists)[0]
+
+
+def validated(body: bytes, *, with_id_lists: bool = False) -> tuple[Validation, Specs]:
+    """As `validate`, with the payload opened up, which takes several times its size in memory."""
     evaluator = Evaluator()
     outcome = evaluator._load(body, "Publish")  # noqa: SLF001 - its own package
     if outcome != "applied":
         raise PayloadError(
             "payload: expected config specs, got one that says that nothing is new (has_updates)"
         )
-    specs = Specs.parse(body)
     left_out = [Warned(f"{kind} {name!r}", text) for kind, name, text in evaluator._issues()]  # noqa: SLF001
-    return Validation(
-        body, specs, sha256(body).hexdigest(), _counts(specs), (*left_out, *dict.fromkeys(_warnings(specs)))
-    )
+    del evaluator  # so that the payload is not in memory compiled and opened up at once
+    specs = Specs.parse(body)
+    warnings = dict.fromkeys(_warnings(specs, with_id_lists=with_id_lists))
+    found = Validation(body, specs.time, sha256(body).hexdigest(), _counts(specs), (*left_out, *warnings))
+    return found, specs
+
+
+def is_usable(body: bytes) -> bool:
+    """Whether a payload compiles, so that clients can use it."""
+    try:
+        return Evaluator()._load(body, "Publish") == "applied"  # noqa: SLF001 - its own package
+    except PayloadError:
+        return False
 
 
 def unsupported(condition: Mapping[str, Any], *, v1: bool) -> str | None:
@@ -130,10 +139,12 @@ def _counts(specs: Specs) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _warnings(specs: Specs) -> Iterator[Warned]:
+def _warnings(specs: Specs, *, with_id_lists: bool) -> Iterator[Warned]:
     lists: set[str] = set()
-    for ref in specs.refs():
+    uses = {ref: specs.uses(ref) for ref in specs.refs()}
+    for ref, used in uses.items():
         spec = specs.spec(ref) or {}
+        lists |= specs.id_lists(ref)
         for rule in specs.rules(spec):
             where = f"rule {rule.get('id')!r}"
             table = specs.condition_map
@@ -145,23 +156,21 @@ def _warnings(specs: Specs) -> Iterator[Warned]:
             for condition in specs.conditions(rule):
                 if problem := unsupported(condition, v1=specs.is_v1):
                     yield Warned(str(ref), f"{where}: {problem}")
-                if condition.get("operator") in _SEGMENT_OPERATORS:
-                    lists.add(str(condition.get("targetValue")))
-        for use in specs.uses(ref):
+        for use in used:
             if specs.spec(use) is None and use.pool == "gate" and use.name not in specs.mappings:
                 yield Warned(str(ref), f"{use} does not exist, and counts as one that nobody passes")
-    for circle in _circles(specs):
+    for circle in _circles(specs, uses):
         yield Warned(str(circle[0]), f"it comes back to itself: {' -> '.join(ref.name for ref in circle)}")
-    if lists:
+    if lists and not with_id_lists:
         names = ", ".join(sorted(lists)[:5]) + (" …" if len(lists) > 5 else "")  # noqa: PLR2004
         noun = "ID list is" if len(lists) == 1 else "ID lists are"
         yield Warned("", f"{len(lists)} {noun} used ({names}); --id-lists publishes them too")
 
 
-def _circles(specs: Specs) -> Iterator[list[Ref]]:
+def _circles(specs: Specs, uses: Mapping[Ref, list[Ref]]) -> Iterator[list[Ref]]:
     """One way round for each knot of specs that refer to one another."""
     done: set[Ref] = set()
-    for root in specs.refs():
+    for root in uses:
         # Not recursive: a chain of specs can be longer than Python's stack.
         path: list[Ref] = []
         on_path: set[Ref] = set()
@@ -180,7 +189,7 @@ def _circles(specs: Specs) -> Iterator[list[Ref]]:
             path.append(ref)
             on_path.add(ref)
             waiting.append((ref, False))
-            waiting += [(use, True) for use in reversed(specs.uses(ref))]
+            waiting += [(use, True) for use in reversed(uses[ref])]
 
 
 def _quoted(value: object) -> str:

@@ -7,6 +7,7 @@ kept as its manifest; the chunks are those of the key, and stay as long as a ver
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from statsig_fastly.errors import AdapterError
@@ -14,7 +15,7 @@ from statsig_fastly.publish.metadata import ValueMetadata
 from statsig_fastly.publish.store import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from statsig_fastly.publish.store import Item, Store
     from statsig_fastly.publish.stored import Stored
@@ -65,10 +66,15 @@ class Versions:
         Raises:
             AdapterError: It could not be written.
         """
-        version_id = metadata.sha256[:_ID_DIGITS]
+        version_id = self.id_of(metadata)
         if not self.has(metadata):
             self.store.write(f"{self._prefix}{version_id}", value, metadata.text)
         return version_id
+
+    @staticmethod
+    def id_of(metadata: ValueMetadata) -> str:
+        """The id of the version that is described."""
+        return metadata.sha256[:_ID_DIGITS]
 
     def has(self, metadata: ValueMetadata) -> bool:
         """Whether the value that is described is kept.
@@ -76,7 +82,7 @@ class Versions:
         Raises:
             AdapterError: The store failed.
         """
-        there = self.store.head(f"{self._prefix}{metadata.sha256[:_ID_DIGITS]}")
+        there = self.store.head(f"{self._prefix}{self.id_of(metadata)}")
         known = None if there is None else ValueMetadata.parse(there.metadata)
         return known is not None and known.sha256 == metadata.sha256
 
@@ -108,19 +114,39 @@ class Versions:
         if len(start) < _FEWEST_DIGITS:
             raise ValueError(f"version: expected at least {_FEWEST_DIGITS} digits of its id, got {start!r}")
         known = self.all()
+        start = start.lower()
         found = [
             each for each in known if each.id.startswith(start) or each.metadata.payload.startswith(start)
         ]
         if len(found) != 1:
             there = ", ".join(each.id for each in known) or "none"
-            what = "no version" if not found else "several versions"
+            what = "no version" if not found else "more than one version"
             raise AdapterError(
-                f"{self.store}: {what} of key {self._key!r} start with {start!r}; kept: {there}"
+                f"{self.store}: {what} of key {self._key!r} starts with {start!r}; kept: {there}"
             )
         return found[0]
 
+    @staticmethod
+    def in_use(stored: Stored, known: Sequence[Version]) -> Version | None:
+        """Which of the versions is in use; None if it is something else.
+
+        Args:
+            stored: What is in use.
+            known: All versions.
+        """
+        if stored.metadata is not None:
+            return next((each for each in known if each.metadata.sha256 == stored.metadata.sha256), None)
+        if stored.payload is None:
+            return None
+        # Not every store keeps metadata.
+        digest = sha256(stored.payload).hexdigest()
+        return next((each for each in known if each.metadata.payload == digest), None)
+
     def before(self, stored: Stored) -> Version:
-        """The version before the one that is in use.
+        """The version that was in use before the one that is.
+
+        What was rolled back in between is passed over. Where nothing is known of that, or it is not kept any
+        more, it is the one that was published last before the one in use.
 
         Args:
             stored: What is in use.
@@ -129,8 +155,13 @@ class Versions:
             AdapterError: There is none.
         """
         known = self.all()
-        digest = None if stored.metadata is None else stored.metadata.sha256
-        at = next((at for at, each in enumerate(known) if each.metadata.sha256 == digest), -1)
+        in_use = self.in_use(stored, known)
+        said = stored.metadata or (None if in_use is None else in_use.metadata)
+        if said is not None and said.before is not None:
+            for each in known:
+                if each.id == said.before:
+                    return each
+        at = -1 if in_use is None else known.index(in_use)
         if at + 1 >= len(known):
             raise AdapterError(
                 f"{self.store}: no version of key {self._key!r} before the current one is kept"
@@ -143,8 +174,6 @@ class Versions:
         Raises:
             AdapterError: It is gone, or is another one.
         """
-        from hashlib import sha256
-
         item = self.store.read(version.key)
         if item is None or sha256(item.value).hexdigest() != version.metadata.sha256:
             raise AdapterError(
@@ -152,19 +181,24 @@ class Versions:
             )
         return item
 
-    def prune(self, keep: int, in_use: str) -> list[Version]:
+    def prune(self, keep: int, in_use: ValueMetadata) -> list[Version]:
         """Deletes all but the newest, and returns those that are left.
 
         Args:
             keep: How many are to be left.
-            in_use: Digest of the value that is in use; its version stays.
+            in_use: The value that is in use; its version stays, and the one that was in use before it if two
+                may stay.
 
         Raises:
             AdapterError: They could not be listed or deleted.
         """
+        known = self.all()
+        # What is needed first, and then from the newest to the oldest.
+        needed = (self.id_of(in_use), in_use.before)
+        known.sort(key=lambda each: needed.index(each.id) if each.id in needed else len(needed))
         left: list[Version] = []
-        for version in self.all():
-            if len(left) < keep or version.metadata.sha256 == in_use:
+        for version in known:
+            if len(left) < keep or version.id == needed[0]:
                 left.append(version)
                 continue
             head = self.store.head(version.key)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from statsig_fastly.backoff import Chance, pause_after
 from statsig_fastly.errors import AdapterError, StatsigFastlyError
 from statsig_fastly.publish.refused import PublishRefusedError
+from statsig_fastly.publish.report import Outcome
 
 if TYPE_CHECKING:
     import threading
@@ -31,6 +32,9 @@ _LONGEST_PAUSE_S: Final = 60.0
 _JITTER: Final = 0.1
 
 
+WatchOutcome: TypeAlias = Literal[Outcome, "nothing new", "refused", "failed"]
+
+
 class Stopped(BaseException):
     """The loop is to end, and something was waiting."""
 
@@ -40,23 +44,25 @@ class WatchState:
     """How it goes, after a look.
 
     Attributes:
-        outcome: `published`, `unchanged` or `superseded` as in `PublishReport`; `nothing new` if the source
-            has nothing new; `refused` if a guard kept it from being published; `failed`.
+        outcome: What became of a payload as in `PublishReport`; `nothing new` if the source has nothing new;
+            `refused` if a guard kept it from being published; `failed`.
         at: When the look ended, in seconds since the epoch.
         error: What went wrong, or why it was refused.
         failures: How many looks in a row have failed.
         succeeded_at: When a look last did not fail, in seconds since the epoch; None for never.
         published_at: When something was last published, in seconds since the epoch; None for never.
         time: Time of the payload in the store as far as it is known, in ms since the epoch.
+        refused: Why what the source has is not in the store: what a guard said of it last; None if it is.
     """
 
-    outcome: Literal["published", "unchanged", "superseded", "nothing new", "refused", "failed"]
+    outcome: WatchOutcome
     at: float
     error: str | None = None
     failures: int = 0
     succeeded_at: float | None = None
     published_at: float | None = None
     time: int | None = None
+    refused: str | None = None
 
     def is_healthy(self, now: float, within: float) -> bool:
         """Whether a look succeeded within so many seconds."""
@@ -123,13 +129,17 @@ class Watch:
         report: PublishReport | None = None
         asked_for: float | None = None
         error: str | None = None
-        outcome: Literal["published", "unchanged", "superseded", "nothing new", "refused", "failed"]
+        refused = before.refused
+        outcome: WatchOutcome
         try:
-            report = self._publish()
-            outcome = "nothing new" if report is None else _outcome(report)
+            try:
+                report = self._publish()
+                outcome = "nothing new" if report is None else report.outcome
+                refused = refused if report is None else None
+            except PublishRefusedError as kept_from:
+                outcome, error = "refused", str(kept_from)
+                refused = error
             self._do_beside()
-        except PublishRefusedError as refused:
-            outcome, error = "refused", str(refused)
         except (StatsigFastlyError, OSError) as failed:
             outcome, error = "failed", str(failed)
             asked_for = failed.retry_after if isinstance(failed, AdapterError) else None
@@ -141,8 +151,9 @@ class Watch:
             error,
             failures,
             before.succeeded_at if failures else now,
-            now if outcome == "published" else before.published_at,
+            now if report is not None and report.outcome == "published" else before.published_at,
             before.time if report is None else report.time,
+            refused,
         )
         self._report(self._state, report)
         pause = self._interval * (1 + _JITTER * self._chance())
@@ -174,7 +185,3 @@ class Watch:
             raise
         self._store_seen_at = now
         return report
-
-
-def _outcome(report: PublishReport) -> Literal["published", "unchanged", "superseded"]:
-    return "unchanged" if report.outcome == "would publish" else report.outcome
