@@ -1,7 +1,7 @@
 """What a start costs, and how costs grow: with a payload's size, with rules, conditions, lists, nesting.
 
-In: nothing. Out: tables of milliseconds, of memory added, and of nanoseconds per check; what an import,
-loading 430 KB, 1,000 reloads and a response for client SDKs may take at most, as met or not.
+In: nothing. Out: tables of milliseconds, of memory added, and of nanoseconds per check, `growth.svg`; what an
+import, loading 430 KB, 1,000 reloads and a response for client SDKs may take at most, as met or not.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from cases import project as four_cases
+from plot import curves
 from statsig_fastly._native import Evaluator
 from statsig_fastly.sample_project import sample_project
 
+PLOT = Path("target/versus/growth.svg")
 IMPORT_MS, LOAD_MS, LOAD_MB, RESPONSE_MS = 20.0, 4.0, 6.0, 0.25
 
 
@@ -27,10 +29,15 @@ def main() -> None:
     loads()
     response()
     reloads()
+    found: dict[str, dict[int, float]] = {}
     for name, make in GROWTH.items():
         print(f"\nns per check, by {name}:")
+        found[name] = {}
         for size in SIZES[name]:
-            print(f"  {size:>6}: {per_check(make(size)):8.0f}")
+            found[name][size] = per_check(make(size))
+            print(f"  {size:>6}: {found[name][size]:8.0f}")
+    PLOT.parent.mkdir(parents=True, exist_ok=True)
+    PLOT.write_text(curves("Time of one check, by what grows (both logarithmic)", "ns", found))
 
 
 def resident_mb() -> float:
