@@ -4,7 +4,8 @@ Each round times a loop of checks for every SDK in turn, so that whatever the ma
 of them. The least time of a loop is what the work takes; the median shows how far that is from what one gets.
 The time of an empty loop is subtracted. CPU time is that of the whole process, threads of the SDKs included.
 
-In: nothing. Out: `results.md`, `results.json` and `results.svg` in a directory, and every bar as met or not.
+In: nothing. Out: `results.md`, `summary.md`, `results.json` and `results.svg` in a directory, and every bar as
+met or not.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from plot import bars as picture
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OURS = "statsig-fastly"
+OURS, CORE = "statsig-fastly", "statsig-python-core"
 
 # What a check of ours may take, exposures off and on: nanoseconds, and the share of what the quickest other
 # SDK takes. The second holds on any machine.
@@ -68,6 +69,7 @@ def main() -> int:
     (given.out / "results.json").write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
     text = markdown(results)
     (given.out / "results.md").write_text(text)
+    (given.out / "summary.md").write_text(summary(results))
     (given.out / "results.svg").write_text(picture(results))
     print(text)
     for line in bars(results):
@@ -187,6 +189,26 @@ def markdown(results: list[dict[str, Any]]) -> str:
         lines.append("")
     lines += [f"{letter}: {what}." for letter, what in CASES.items()]
     lines += sorted({f"{result['sdk']}: {note}." for result in results for note in result["notes"]})
+    return "\n".join(lines) + "\n"
+
+
+def summary(results: list[dict[str, Any]]) -> str:
+    """Ours beside the official core and the quickest of the others, least times."""
+    lines = [
+        "| case | user | exposures | statsig-fastly | statsig-python-core | quickest other SDK |",
+        "|---|---|---|---|---|---|",
+    ]
+    for case, how in BARS:
+        for exposures in (False, True):
+            rows = {r["sdk"]: r["min_ns"] for r in results if key(r)[:3] == (case, how, exposures)}
+            mine, core = rows.pop(OURS), rows.pop(CORE, None)
+            best = min(rows, key=lambda sdk: rows[sdk], default=None)
+            cells = [
+                f"{mine:,.0f} ns",
+                "-" if core is None else f"{core:,.0f} ns",
+                "-" if best is None else f"{rows[best]:,.0f} ns ({best})",
+            ]
+            lines.append(f"| {case} | {how} | {'on' if exposures else 'off'} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
