@@ -4,8 +4,8 @@ Each round times a loop of checks for every SDK in turn, so that whatever the ma
 of them. The least time of a loop is what the work takes; the median shows how far that is from what one gets.
 The time of an empty loop is subtracted. CPU time is that of the whole process, threads of the SDKs included.
 
-In: nothing. Out: `results.md`, `summary.md`, `results.json` and `results.svg` in a directory, and every bar as
-met or not.
+In: nothing. Out: `results.md`, `summary.md`, `results.json` and `results.svg` in a directory, and every bar
+as met or not.
 """
 
 from __future__ import annotations
