@@ -6,6 +6,7 @@ import logging
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,9 +16,10 @@ from api_client import Api, StandingClock
 from event_sink import EventSink
 from fastly_adapters import TOKEN
 from statsig_fastly import lifecycle
+from statsig_fastly.events import EventDelivery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from statsig_fastly.emulator import Emulator
@@ -53,6 +55,24 @@ def _nothing_polls_on() -> Iterator[None]:
     yield
     for background in list(lifecycle._background):
         background.stop()
+
+
+class Unsaid:
+    """What a delivery has to tell of, when nobody is there any more to read it."""
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda *_args, **_named: None
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_told_later() -> Iterator[None]:
+    """Clients that a test leaves behind with events tell the log of later tests nothing, and try no more."""
+    before = WeakSet(lifecycle._live)
+    yield
+    for delivery in [delivery for delivery in lifecycle._live if delivery not in before]:
+        if isinstance(delivery, EventDelivery) and delivery.waiting:
+            delivery._reports = Unsaid()  # type: ignore[assignment]
+            delivery.shutdown(0.0)
 
 
 @pytest.fixture
