@@ -49,11 +49,10 @@ pub fn compile(payload: &[u8]) -> Result<Compiled, LoadError> {
     if !required::<bool>("has_updates", top.has_updates, "a boolean")? {
         return Ok(Compiled::NoUpdates);
     }
-    let gates: &RawValue = required(
-        "feature_gates",
-        top.feature_gates,
-        "an object of specs by name, or (v1) an array of specs",
-    )?;
+    let gates = top.feature_gates.ok_or(LoadError::Missing {
+        field: "feature_gates",
+        expected: "an object of specs by name, or (v1) an array of specs",
+    })?;
     let ruleset = if gates.get().starts_with('[') { compile_v1(&top) } else { compile_v2(&top) }?;
     Ok(Compiled::Ruleset(Box::new(ruleset)))
 }

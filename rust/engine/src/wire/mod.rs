@@ -10,6 +10,7 @@ pub(crate) mod optional;
 pub(crate) mod parameter_store;
 
 use serde::Deserialize as Derive;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -270,16 +271,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Target<'a> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut elements = Vec::new();
-                while let Some(element) = seq.next_element::<&RawValue>()? {
-                    elements.push(element_text(element).map_err(A::Error::custom)?);
+                while let Some(element) = seq.next_element::<Element<'_>>()? {
+                    elements.push(element.0);
                 }
                 Ok(Target::Array(elements))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members: Vec<(Text<'de>, Cow<'de, str>)> = Vec::new();
-                while let Some((key, value)) = map.next_entry::<Text<'de>, &RawValue>()? {
-                    members.push((key, element_text(value).map_err(A::Error::custom)?));
+                while let Some((key, Element(value))) = map.next_entry()? {
+                    members.push((key, value));
                 }
                 Ok(Target::Object(members))
             }
@@ -290,15 +291,66 @@ impl<'de: 'a, 'a> Deserialize<'de> for Target<'a> {
 
 /// The text an element is compared by: of a number not the spelling of the payload but its own, so that
 /// `1e2` reads `100.0`, as in the reference.
-fn element_text(element: &RawValue) -> Result<Cow<'_, str>, serde_json::Error> {
-    let json = element.get();
-    if json.starts_with('"') {
-        return serde_json::from_str::<Text<'_>>(json).map(|text| text.0);
+struct Element<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Element<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ElementVisitor;
+        impl<'de> Visitor<'de> for ElementVisitor {
+            type Value = Element<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("any JSON value")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Element(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Element(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Element::of(&serde_json::Value::Null))
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+                Ok(Element::of(&value.into()))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(Element::of(&value.into()))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+                Ok(Element::of(&value.into()))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+                Ok(Element::of(&value.into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+                serde_json::Value::deserialize(SeqAccessDeserializer::new(seq))
+                    .map(|value| Element::of(&value))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                serde_json::Value::deserialize(MapAccessDeserializer::new(map))
+                    .map(|value| Element::of(&value))
+            }
+        }
+        deserializer.deserialize_any(ElementVisitor)
     }
-    let value = serde_json::from_str(json)?;
-    let mut text = String::new();
-    write_json(&mut text, &value);
-    Ok(Cow::Owned(text))
+}
+
+impl Element<'_> {
+    fn of(value: &serde_json::Value) -> Self {
+        let mut text = String::new();
+        write_json(&mut text, value);
+        Self(Cow::Owned(text))
+    }
 }
 
 impl ReturnValue<'_> {
