@@ -227,3 +227,19 @@ def test_what_never_ends_in_the_official_core_ends() -> None:
     with our_engine(json.dumps(chains.payload).encode()) as statsig:
         assert our_answer(statsig, "layer", "top", USER).reason == "Error:Statsig Evaluation Depth Exceeded"
         assert our_answer(statsig, "gate", "top", USER).value is False
+
+
+@pytest.mark.parametrize("levels", [100, 126, 127, 128])
+@pytest.mark.parametrize("target", [["@", "pro"], {"pro": "@"}], ids=["list", "mapping"])
+def test_values_in_target_values(target: list[str] | dict[str, str], levels: int) -> None:
+    """A condition whose target value is nested too deeply cannot be met."""
+    build_payload = build.payload(
+        conditions={"deep": build.condition("user_field", "any", target, field="plan")},
+        gates={"top": build.only("deep")},
+    )
+    payload = json.dumps(build_payload).replace('"@"', "[" * levels + "]" * levels).encode()
+    user = {**USER, "custom": {"plan": "pro"}}
+    with our_engine(payload) as ours, Reference(payload) as reference:
+        expected = reference.check("gate", "top", user)
+        assert our_answer(ours, "gate", "top", user) == expected
+    assert expected.value == (levels <= 126)
