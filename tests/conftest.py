@@ -6,7 +6,7 @@ import logging
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
-from weakref import WeakSet
+from weakref import ref
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -67,9 +67,9 @@ class Unsaid:
 @pytest.fixture(autouse=True)
 def _nothing_is_told_later() -> Iterator[None]:
     """Clients that a test leaves behind with events tell the log of later tests nothing, and try no more."""
-    before = WeakSet(lifecycle._live)
+    before = {ref(delivery) for delivery in lifecycle._live}
     yield
-    for delivery in [delivery for delivery in lifecycle._live if delivery not in before]:
+    for delivery in [delivery for delivery in lifecycle._live if ref(delivery) not in before]:
         if isinstance(delivery, EventDelivery) and delivery.waiting:
             delivery._reports = Unsaid()  # type: ignore[assignment]
             delivery.shutdown(0.0)
