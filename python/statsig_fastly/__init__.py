@@ -19,7 +19,6 @@ if sys.platform == "wasi":
 from statsig_fastly._native import (
     DynamicConfig,
     DynamicConfigEvaluationOptions,
-    EvaluatedBatch,
     EvaluationDetails,
     Experiment,
     ExperimentEvaluationOptions,
@@ -34,6 +33,9 @@ from statsig_fastly._native import (
     StatsigUser,
     __version__,
 )
+if sys.platform != "wasi":
+    from statsig_fastly._native import EvaluatedBatch
+
 from statsig_fastly.adapters import IdListAdapter, IdListFile, Payload, SpecAdapter
 from statsig_fastly.client import Statsig
 from statsig_fastly.completion import Completion

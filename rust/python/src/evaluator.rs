@@ -7,10 +7,12 @@ use pyo3::types::{PyDict, PyList, PyString, PySuper, PyType};
 use statsig_engine::{
     AttributeMap, CheckKind, Compiled, SpecKind, UserBuilder, client_response, compile, explain,
 };
+#[cfg(not(target_os = "wasi"))]
 use std::num::NonZero;
 use std::sync::Arc;
 
 use crate::arguments::{check_name, check_options, flag, optional_text, text_argument};
+#[cfg(not(target_os = "wasi"))]
 use crate::batch::PyEvaluatedBatch;
 use crate::checks::Counts;
 use crate::clock::now_ms;
@@ -266,6 +268,7 @@ impl PyEvaluator {
     }
 
     /// What the users in the rows of a table get. Nothing of it is logged.
+    #[cfg(not(target_os = "wasi"))]
     #[pyo3(
         signature = (table, *, gates = Vec::new(), experiments = Vec::new(), threads = None),
         text_signature = "($self, table, *, gates=(), experiments=(), threads=None)"

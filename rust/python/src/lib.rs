@@ -1,7 +1,9 @@
 //! The Python face of `statsig-engine`. Conversions only: no decision is made here.
 
 mod arguments;
+#[cfg(not(target_os = "wasi"))]
 mod arrow;
+#[cfg(not(target_os = "wasi"))]
 mod batch;
 mod chance;
 mod checks;
@@ -35,6 +37,7 @@ mod stored;
 mod user;
 mod user_agent;
 mod user_calls;
+#[cfg(not(target_os = "wasi"))]
 mod user_columns;
 mod watch;
 
@@ -42,6 +45,8 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _native {
+    // A component for Fastly Compute has no tables, and does without.
+    #[cfg(not(target_os = "wasi"))]
     #[pymodule_export]
     use crate::batch::PyEvaluatedBatch;
     #[pymodule_export]
