@@ -33,6 +33,7 @@ from statsig_fastly._native import (
     StatsigUser,
     __version__,
 )
+
 if sys.platform != "wasi":
     from statsig_fastly._native import EvaluatedBatch
 
