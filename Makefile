@@ -60,7 +60,7 @@ bench: rust-toolchain $(STAMP)/native $(STAMP)/bench ## Measure everything: what
 	PYTHONPATH=benches $(BIN)/python benches/instructions/count.py
 	@mkdir -p target
 	PYTHONPATH=benches $(BIN)/python -c 'import sys, cases; sys.stdout.buffer.write(cases.payload())' > target/payload.json
-	STATSIG_BENCH_PAYLOAD=$(CURDIR)/target/payload.json cargo bench --locked --quiet -p statsig-benches --bench engine
+	STATSIG_BENCH_PAYLOAD=$(CURDIR)/target/payload.json cargo bench --locked --quiet -p statsig-engine --bench engine
 	PYTHONPATH=benches $(BIN)/pytest benches/python -c benches/python/pytest.ini
 	PYTHONPATH=benches $(BIN)/python benches/versus/compare.py
 	PYTHONPATH=benches $(BIN)/python benches/growth.py

@@ -118,8 +118,8 @@ def engine_counts(directory: Path) -> dict[str, Count]:
     """Every case is a function of the bench, whose name is that of the case after `case_`."""
     built = subprocess.run(
         [
-            *("cargo", "build", "--release", "--locked", "--quiet", "-p", "statsig-benches"),
-            *("--bin", "instructions", "--message-format=json"),
+            *("cargo", "bench", "--locked", "--quiet", "-p", "statsig-engine", "--bench", "instructions"),
+            *("--no-run", "--message-format=json"),
         ],
         cwd=ROOT,
         check=True,

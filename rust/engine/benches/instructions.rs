@@ -2,13 +2,16 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench that cannot start says why")]
 
-use statsig_benches::{CASES, bare_user, payload, ruleset, user};
+#[path = "support/mod.rs"]
+mod support;
+
 use statsig_engine::{
     Basis, CheckKind, Event, EventLimits, EventLog, EventUser, Exposed, Input, Origin, PackedUser, Ruleset,
     UserView, decide, evaluate, write_event,
 };
 use std::hint::black_box;
 use std::sync::Arc;
+use support::{CASES, bare_user, payload, ruleset, user};
 
 const ROUNDS: u32 = 500;
 

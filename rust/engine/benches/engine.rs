@@ -2,14 +2,17 @@
 
 #![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "a bench that cannot start says why")]
 
+#[path = "support/mod.rs"]
+mod support;
+
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use statsig_benches::{CASES, bare_user, payload, ruleset, user};
 use statsig_engine::{
     Application, Basis, Event, EventLimits, EventLog, EventUser, Exposed, Input, Origin, PackedUser, Ruleset,
     UserView, compile, decide, evaluate, write_event,
 };
 use std::hint::black_box;
 use std::sync::Arc;
+use support::{CASES, bare_user, payload, ruleset, user};
 
 const LETTERS: [&str; 4] = ["A", "B", "C", "D"];
 

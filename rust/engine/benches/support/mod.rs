@@ -1,18 +1,11 @@
 //! The project and the users that benches are about; `benches/cases.py` says what each case is.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::missing_panics_doc,
-    reason = "a bench that cannot start says why"
-)]
-
 use statsig_engine::{
     AttributeMap, CheckKind, Compiled, PackedUser, Ruleset, StandardField, UserBuilder, compile,
 };
 
 /// The four cases: what is asked for, and its name.
-pub const CASES: [(CheckKind, &str); 4] = [
+pub(crate) const CASES: [(CheckKind, &str); 4] = [
     (CheckKind::Gate, "case_everybody"),
     (CheckKind::Gate, "case_half"),
     (CheckKind::Gate, "case_targeted"),
@@ -20,17 +13,14 @@ pub const CASES: [(CheckKind, &str); 4] = [
 ];
 
 /// The payload, which is written by `benches/cases.py` to where the environment says.
-#[must_use]
-pub fn payload() -> Vec<u8> {
+pub(crate) fn payload() -> Vec<u8> {
     let path = std::env::var_os("STATSIG_BENCH_PAYLOAD").expect(
         "STATSIG_BENCH_PAYLOAD is not set: benches are run by `make bench` or `make bench-instructions`",
     );
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A payload, compiled.
-#[must_use]
-pub fn ruleset(payload: &[u8]) -> Ruleset {
+pub(crate) fn ruleset(payload: &[u8]) -> Ruleset {
     match compile(payload) {
         Ok(Compiled::Ruleset(ruleset)) => *ruleset,
         other => panic!("no ruleset: {other:?}"),
@@ -38,14 +28,12 @@ pub fn ruleset(payload: &[u8]) -> Ruleset {
 }
 
 /// A user with nothing but an id.
-#[must_use]
-pub fn bare_user(number: u32) -> PackedUser {
+pub(crate) fn bare_user(number: u32) -> PackedUser {
     PackedUser::of_id(&format!("user-{number:07}")).expect("it is not 4 GiB")
 }
 
 /// A user who meets the conditions of the third case.
-#[must_use]
-pub fn user(number: u32) -> PackedUser {
+pub(crate) fn user(number: u32) -> PackedUser {
     let mut builder = UserBuilder::new();
     builder.standard(StandardField::UserId, &format!("user-{number:07}"));
     builder.standard(StandardField::Country, "NZ");
