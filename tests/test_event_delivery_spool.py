@@ -385,5 +385,5 @@ def test_a_batch_that_is_being_packed_is_not_spooled_before_it_is_whole(
     go_on.set()
     for thread in (flush, shutdown):
         thread.join(30)
-    assert all(path.stat().st_size > 0 for path in tmp_path.iterdir())
+    assert all(path.stat().st_size > 0 for path in tmp_path.glob("*.batch"))
     assert balanced(delivery).pending == 5
