@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cases import project as four_cases
+from official_core import core_client
 from plot import curves
 from statsig_fastly._native import Evaluator
 from statsig_fastly.sample_project import sample_project
@@ -69,26 +70,9 @@ def imports() -> None:
 
 def core_load_ms(payload: bytes, rounds: int) -> float:
     """What the official core takes to start out of a data store."""
-    import statsig_python_core as core
-
-    class Store(core.DataStore):  # type: ignore[misc, name-defined]
-        def initialize(self) -> None: ...
-        def shutdown(self) -> None: ...
-
-        def get(self, _key: str) -> Any:
-            return core.DataStoreResponse(result=payload.decode(), time=0)
-
-        def set(self, key: str, value: str, time: int | None = None) -> None: ...
-
-        def support_polling_updates_for(self, _key: str) -> bool:
-            return True  # or it would not ask at its start
-
     best = float("inf")
     for _ in range(rounds):
-        options = core.StatsigOptions()
-        options.data_store, options.disable_network, options.output_log_level = Store(), True, "none"
-        options.disable_country_lookup = options.disable_all_logging = True
-        client = core.Statsig("secret-bench", options)
+        client = core_client(payload)
         started = time.perf_counter()
         client.initialize().wait()
         best = min(best, time.perf_counter() - started)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cases import NAMES, payload
+from official_core import core_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,26 +101,7 @@ def ours(exposures: bool) -> Peer:
 
 def statsig_core(exposures: bool) -> Peer:
     core = imported("statsig_python_core")
-
-    class Store(core.DataStore):  # type: ignore[misc, name-defined]
-        def initialize(self) -> None: ...
-        def shutdown(self) -> None: ...
-
-        def get(self, _key: str) -> Any:
-            return core.DataStoreResponse(result=payload().decode(), time=0)
-
-        def set(self, key: str, value: str, time: int | None = None) -> None: ...
-
-        def support_polling_updates_for(self, _key: str) -> bool:
-            return True  # or it would not ask at its start
-
-    options = core.StatsigOptions()
-    options.data_store = Store()
-    options.disable_network = True
-    options.disable_all_logging = not exposures
-    options.disable_country_lookup = True
-    options.output_log_level = "none"
-    client = core.Statsig("secret-bench", options)
+    client = core_client(payload(), logs=exposures)
     client.initialize().wait()
     names = {letter: repr(name) for letter, name in NAMES.items()}
     checks = {letter: f"statsig.check_gate({{user}}, {names[letter]})" for letter in "ABC"}

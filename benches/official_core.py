@@ -1,0 +1,36 @@
+"""The official core with the payload of a data store, offline: what it is measured with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["core_client"]
+
+
+def core_client(payload: bytes, *, logs: bool = False) -> Any:
+    """A client that is not started yet.
+
+    Raises:
+        ImportError: The package is not installed.
+    """
+    import statsig_python_core as core
+
+    class Store(core.DataStore):  # type: ignore[misc, name-defined]
+        def initialize(self) -> None: ...
+        def shutdown(self) -> None: ...
+
+        def get(self, _key: str) -> Any:
+            return core.DataStoreResponse(result=payload.decode(), time=0)
+
+        def set(self, key: str, value: str, time: int | None = None) -> None: ...
+
+        def support_polling_updates_for(self, _key: str) -> bool:
+            return True  # or it would not ask at its start
+
+    options = core.StatsigOptions()
+    options.data_store = Store()
+    options.disable_network = True
+    options.disable_all_logging = not logs
+    options.disable_country_lookup = True
+    options.output_log_level = "none"
+    return core.Statsig("secret-bench", options)
