@@ -62,14 +62,6 @@ impl Column {
             match format.as_str() {
                 "n" => Kind::Null,
                 "b" => Kind::Bool,
-                "c" => Kind::Signed(1),
-                "s" => Kind::Signed(2),
-                "i" => Kind::Signed(4),
-                "l" => Kind::Signed(8),
-                "C" => Kind::Unsigned(1),
-                "S" => Kind::Unsigned(2),
-                "I" => Kind::Unsigned(4),
-                "L" => Kind::Unsigned(8),
                 "f" => Kind::Float32,
                 "g" => Kind::Float64,
                 "u" => Kind::Text,
@@ -82,23 +74,14 @@ impl Column {
                     let children = usize::try_from(schema.n_children).unwrap_or_default();
                     Kind::Struct((0..children).map(child).collect::<Result<_, _>>()?)
                 }
-                other => return Err(format!("the Arrow type {other:?} is none a condition could look at")),
+                other => integer(other)
+                    .ok_or_else(|| format!("the Arrow type {other:?} is none a condition could look at"))?,
             }
         } else {
             // SAFETY: by the interface, both have a dictionary if one has.
             let (schema, values) = unsafe { (&*schema.dictionary, array.dictionary.as_ref()) };
             let values = values.ok_or("its dictionary is missing")?;
-            let indices = match format.as_str() {
-                "c" => Kind::Signed(1),
-                "s" => Kind::Signed(2),
-                "i" => Kind::Signed(4),
-                "l" => Kind::Signed(8),
-                "C" => Kind::Unsigned(1),
-                "S" => Kind::Unsigned(2),
-                "I" => Kind::Unsigned(4),
-                "L" => Kind::Unsigned(8),
-                other => return Err(format!("indices of the Arrow type {other:?}")),
-            };
+            let indices = integer(&format).ok_or_else(|| format!("indices of the Arrow type {format:?}"))?;
             // SAFETY: as for this function.
             let values = unsafe { Self::new(schema, values)? };
             Kind::Dictionary(Box::new(Self::of(indices, array, buffer)), Box::new(values))
@@ -284,4 +267,19 @@ unsafe fn bytes<'a>(data: *const u8, from: usize, to: usize) -> &'a [u8] {
     }
     // SAFETY: see above.
     unsafe { std::slice::from_raw_parts(data.add(from), to - from) }
+}
+
+/// The integers of a format, by their size in bytes; None if it has none.
+fn integer(format: &str) -> Option<Kind> {
+    Some(match format {
+        "c" => Kind::Signed(1),
+        "s" => Kind::Signed(2),
+        "i" => Kind::Signed(4),
+        "l" => Kind::Signed(8),
+        "C" => Kind::Unsigned(1),
+        "S" => Kind::Unsigned(2),
+        "I" => Kind::Unsigned(4),
+        "L" => Kind::Unsigned(8),
+        _ => return None,
+    })
 }
