@@ -183,7 +183,9 @@ impl PyEvaluator {
             })),
             _ => None,
         };
-        self.carry_out(note, loaded, (kind, name), decision, caller, counts)?;
+        if !matches!(note, Note::Nothing) {
+            self.carry_out(note, Arc::clone(loaded), (kind, name), decision, caller, counts)?;
+        }
         Ok(Outcome {
             name: name.clone().unbind(),
             basis: Basis::Loaded(Arc::clone(loaded)),
@@ -245,27 +247,18 @@ impl PyEvaluator {
         caller: Caller<'_, '_>,
         counts: Counts,
     ) -> PyResult<()> {
-        let Some(mut loaded) = held.share() else {
+        let Some(loaded) = held.share() else {
             return Ok(());
         };
         drop(held);
-        if let (Note::Exposure(..), Some(events)) = (note, &self.events) {
-            let is_manual = counts == Counts::ManualExposure;
-            let keep = || (about_now_ms(), caller.keep());
-            match Event::of_decision(loaded, asked.0, &decision, is_manual, keep) {
-                Ok(event) => return Ok(events.get().push(event)?),
-                Err(given_back) => loaded = given_back,
-            }
-        }
-        // What is noted may drop objects: PyO3 has to know that it may.
-        Python::attach(|_| self.carry_out(note, &loaded, asked, decision, caller, counts))
+        self.carry_out(note, loaded, asked, decision, caller, counts)
     }
 
     #[inline(never)]
     fn carry_out(
         &self,
         note: Note,
-        loaded: &Arc<Loaded>,
+        mut loaded: Arc<Loaded>,
         (kind, name): (CheckKind, &Bound<'_, PyString>),
         decision: Decision,
         caller: Caller<'_, '_>,
@@ -274,19 +267,27 @@ impl PyEvaluator {
         let Some(events) = &self.events else {
             return Ok(());
         };
-        let (events, name, py) = (events.get(), check_name(name)?, caller.py());
-        match note {
-            Note::Nothing => {}
-            Note::Count => events.count(py, name)?,
+        let (events, is_manual) = (events.get(), counts == Counts::ManualExposure);
+        if let Note::Exposure(..) = note {
+            let keep = || (about_now_ms(), caller.keep());
+            match Event::of_decision(loaded, kind, &decision, is_manual, keep) {
+                Ok(event) => return Ok(events.push(event)?),
+                Err(given_back) => loaded = given_back,
+            }
+        }
+        let name = check_name(name)?;
+        // What is noted may drop objects: PyO3 has to know that it may.
+        Python::attach(|py| match note {
+            Note::Nothing => Ok(()),
+            Note::Count => Ok(events.count(py, name)?),
             Note::Exposure(key, now) => {
                 let evaluation = decision.evaluation(&loaded.ruleset);
                 let exposed = Exposed {
-                    is_manual: counts == Counts::ManualExposure,
+                    is_manual,
                     ..Exposed::new(&loaded.ruleset, kind, name, &evaluation, caller.view)
                 };
-                events.take_in(py, loaded, &exposed, (key, now), || caller.keep())?;
+                Ok(events.take_in(py, &loaded, &exposed, (key, now), || caller.keep())?)
             }
-        }
-        Ok(())
+        })
     }
 }
