@@ -171,7 +171,7 @@ def run(program: str, *arguments: str, path: Path | None = None) -> str:
         timeout=120,
         check=False,
     )
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
     return ran.stdout
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.build import condition, gate, only, payload, rule
 from conformance.case import Case, Question
-from conformance.conditions import OPERATORS, distinct
+from conformance.conditions import ARRAY_OPERATORS, OPERATORS, decided, distinct
 from conformance.matrix_values import (
     ARRAYS,
     BROKEN_TIMES,
@@ -122,7 +122,13 @@ def _operators() -> Iterator[Case]:
     for operators in OPERATORS:
         if operators[0] not in ("before", "str_matches"):  # they have crosses of their own
             wanted = (*targets.get(operators[0], texts), *odd)
+            if operators == ARRAY_OPERATORS:
+                wanted = tuple(decided(target) if isinstance(target, list) else target for target in wanted)
             yield _crossed(operators[0], "user_field", (operators, wanted), values)
+    empty = [target for target in texts if isinstance(target, list) and "" in target]
+    sure = [value for value in values if not isinstance(value, list) or not any(
+        element is None or isinstance(element, dict) for element in value)]  # fmt: skip
+    yield _crossed("empty texts in arrays", "user_field", (ARRAY_OPERATORS, empty), sure)
 
 
 def _odd_conditions() -> Case:
