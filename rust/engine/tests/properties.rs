@@ -257,6 +257,18 @@ proptest! {
         exercise(document.to_string().as_bytes(), &user);
     }
 
+    /// A payload is read in one go, or part by part: so is one that ends in what is no text, which does not count.
+    #[test]
+    fn both_ways_of_reading_make_the_same_ruleset(changes in prop::collection::vec(change(), 0..3)) {
+        let mut document = project();
+        for change in &changes {
+            apply(&mut document, change);
+        }
+        let whole = document.to_string().into_bytes();
+        let by_part = [&whole[..], b"\xff"].concat();
+        prop_assert_eq!(format!("{:?}", compile(&whole)), format!("{:?}", compile(&by_part)));
+    }
+
     #[test]
     fn the_same_input_gives_the_same_result(user in anybody()) {
         let text = project().to_string();

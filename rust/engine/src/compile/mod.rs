@@ -45,30 +45,61 @@ pub enum Compiled {
 /// A fault inside one spec drops that spec and is listed in [`Ruleset::issues`]. Bytes after the
 /// closing brace are ignored, as in the reference.
 pub fn compile(payload: &[u8]) -> Result<Compiled, LoadError> {
-    let top = parse_top(payload)?;
-    if !required::<bool>("has_updates", top.has_updates, "a boolean")? {
-        return Ok(Compiled::NoUpdates);
-    }
-    let gates = top.feature_gates.ok_or(LoadError::Missing {
-        field: "feature_gates",
-        expected: "an object of specs by name, or (v1) an array of specs",
-    })?;
-    let ruleset = if gates.get().starts_with('[') { compile_v1(&top) } else { compile_v2(&top) }?;
+    check_start(payload)?;
+    let ruleset = match read_faultless(payload) {
+        Some((top, parts)) => compile_v2(&top, parts),
+        None => {
+            let mut top = parse_top(payload)?;
+            if !required::<bool>("has_updates", top.has_updates, "a boolean")? {
+                return Ok(Compiled::NoUpdates);
+            }
+            let gates = top.feature_gates.ok_or(LoadError::Missing {
+                field: "feature_gates",
+                expected: "an object of specs by name, or (v1) an array of specs",
+            })?;
+            if gates.get().starts_with('[') {
+                compile_v1(&mut top)
+            } else {
+                let parts = read_v2(&mut top)?;
+                compile_v2(&top, parts)
+            }
+        }
+    }?;
     Ok(Compiled::Ruleset(Box::new(ruleset)))
 }
 
-fn compile_v2(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
-    let time = required("time", top.time, WHOLE_MS)?;
-    let conditions: wire::Map<'_, &RawValue> =
-        required("condition_map", top.condition_map, "an object of conditions by key")?;
-    let _: wire::Map<'_, wire::Text<'_>> = required(
-        "experiment_to_layer",
-        top.experiment_to_layer,
-        "an object of layer names by experiment name",
-    )?;
+/// What every v2 payload has.
+struct V2<'a> {
+    time: u64,
+    specs: Specs<'a, wire::Text<'a>>,
+    conditions: Vec<(wire::Text<'a>, wire::Condition<'a>)>,
+}
 
+/// Reads a v2 payload in one go: None if anything about it is unusual. What is at fault, and whether it is, is
+/// found part by part then.
+fn read_faultless(payload: &[u8]) -> Option<(wire::Payload<'_>, V2<'_>)> {
+    let text = std::str::from_utf8(payload).ok()?;
+    let mut top = wire::Faultless::deserialize(&mut serde_json::Deserializer::from_str(text)).ok()?;
+    let (time, has_updates) = (v2_time(&top).ok()?, required::<bool>("", top.has_updates, "").ok()?);
+    check_layer_names(&top).ok()?;
+    let conditions = top.condition_map.take()?.0;
+    conditions.iter().try_for_each(|(_, condition)| condition.check_required()).ok()?;
     let mut specs = Specs::default();
-    for (kind, field, raw) in top.spec_fields() {
+    for (kind, _, members) in top.take_specs() {
+        let members = members?.0;
+        members.iter().try_for_each(|(_, spec)| spec.check_required()).ok()?;
+        specs.add(kind, members.into_iter().map(|(name, spec)| (name, Ok(spec))).collect());
+    }
+    has_updates.then(|| (top.rest(), V2 { time, specs, conditions }))
+}
+
+fn read_v2<'a>(top: &mut wire::Payload<'a>) -> Result<V2<'a>, LoadError> {
+    let time = v2_time(top)?;
+    let raw: wire::Map<'_, &RawValue> =
+        required("condition_map", top.condition_map, "an object of conditions by key")?;
+    check_layer_names(top)?;
+    let mut specs = Specs::default();
+    for (kind, field, raw) in top.take_specs() {
         let members: wire::Map<'_, &RawValue> = required(field, raw, "an object of specs by name")?;
         let read = |raw| {
             let spec: wire::Spec<'_, wire::Text<'_>> = parse(raw)?;
@@ -77,29 +108,46 @@ fn compile_v2(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
         };
         specs.add(kind, members.0.into_iter().map(|(name, raw)| (name, read(raw))).collect());
     }
-
-    let mut compiler = Compiler::new(Format::V2, &specs)?;
-    let mut keys = HashMap::with_capacity_and_hasher(conditions.0.len(), Hasher::default());
-    for (key, raw) in conditions.0 {
+    let mut conditions = Vec::with_capacity(raw.0.len());
+    for (key, raw) in raw.0 {
         let condition = parse::<wire::Condition<'_>>(raw)
-            .and_then(|condition| match condition.id_type {
-                Some(_) => Ok(condition),
-                None => Err("`idType` is missing or null: expected a string".to_owned()),
-            })
+            .and_then(|condition| condition.check_required().map(|()| condition))
             .map_err(|message| LoadError::Field { path: format!("condition_map.{}", &*key), message })?;
+        conditions.push((key, condition));
+    }
+    Ok(V2 { time, specs, conditions })
+}
+
+fn v2_time<S, C>(top: &wire::Payload<'_, S, C>) -> Result<u64, LoadError> {
+    required("time", top.time, WHOLE_MS)
+}
+
+fn check_layer_names<S, C>(top: &wire::Payload<'_, S, C>) -> Result<(), LoadError> {
+    let _: wire::Map<'_, wire::Text<'_>> = required(
+        "experiment_to_layer",
+        top.experiment_to_layer,
+        "an object of layer names by experiment name",
+    )?;
+    Ok(())
+}
+
+fn compile_v2(top: &wire::Payload<'_>, parts: V2<'_>) -> Result<Ruleset, LoadError> {
+    let mut compiler = Compiler::new(Format::V2, &parts.specs)?;
+    let mut keys = HashMap::with_capacity_and_hasher(parts.conditions.len(), Hasher::default());
+    for (key, condition) in parts.conditions {
         let id = compiler.conditions.compile(&condition, &mut compiler.tables);
         keys.insert(key, id);
     }
-    compiler.compile(top, specs, |_, key: &wire::Text<'_>, _| {
+    compiler.compile(top, parts.specs, |_, key: &wire::Text<'_>, _| {
         keys.get(key).copied().unwrap_or(ConditionId::DANGLING)
     })?;
-    compiler.finish(top, time)
+    compiler.finish(top, parts.time)
 }
 
-fn compile_v1(top: &wire::Payload<'_>) -> Result<Ruleset, LoadError> {
+fn compile_v1(top: &mut wire::Payload<'_>) -> Result<Ruleset, LoadError> {
     let time = optional("time", top.time, WHOLE_MS)?.unwrap_or(0);
     let mut specs = Specs::default();
-    for (kind, field, raw) in top.spec_fields() {
+    for (kind, field, raw) in top.take_specs() {
         let elements: Vec<&RawValue> = required(field, raw, "an array of specs")?;
         let mut named = Vec::with_capacity(elements.len());
         for (index, raw) in elements.into_iter().enumerate() {
@@ -386,15 +434,18 @@ fn rollout<C>(spec_salt: &str, rule: &wire::Rule<'_, C>) -> Rollout {
     Rollout::new(rule.pass_percentage, spec_salt, rule.salt.as_ref().unwrap_or(&rule.id))
 }
 
-fn parse_top(payload: &[u8]) -> Result<wire::Payload<'_>, LoadError> {
+fn check_start(payload: &[u8]) -> Result<(), LoadError> {
     match payload.trim_ascii_start().first() {
-        None => return Err(LoadError::Empty),
-        Some(b'{') => {}
+        None => Err(LoadError::Empty),
+        Some(b'{') => Ok(()),
         Some(_) => {
             let start = String::from_utf8_lossy(&payload[..payload.len().min(64)]);
-            return Err(LoadError::NotAnObject { found: describe(&start) });
+            Err(LoadError::NotAnObject { found: describe(&start) })
         }
     }
+}
+
+fn parse_top(payload: &[u8]) -> Result<wire::Payload<'_>, LoadError> {
     let mut deserializer = serde_json::Deserializer::from_slice(payload);
     wire::Payload::deserialize(&mut deserializer).map_err(|error| LoadError::Syntax {
         message: if error.is_eof() { format!("it breaks off, {error}") } else { error.to_string() },

@@ -86,18 +86,19 @@ impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Map<'a, V> {
     }
 }
 
-/// The top level. Everything is raw so that each fault can be reported with the field's name.
+/// The top level. Everything is raw so that each fault can be reported with the field's name; but `S` is what
+/// specs of a kind are read as, and `C` conditions.
 #[derive(Derive, Debug)]
-#[serde(expecting = "an object")]
-pub(crate) struct Payload<'a> {
+#[serde(expecting = "an object", bound(deserialize = "S: Deserialize<'de>, C: Deserialize<'de>"))]
+pub(crate) struct Payload<'a, S = &'a RawValue, C = &'a RawValue> {
     #[serde(borrow)]
     pub(crate) has_updates: Option<&'a RawValue>,
     pub(crate) time: Option<&'a RawValue>,
     pub(crate) checksum: Option<&'a RawValue>,
-    pub(crate) feature_gates: Option<&'a RawValue>,
-    pub(crate) dynamic_configs: Option<&'a RawValue>,
-    pub(crate) layer_configs: Option<&'a RawValue>,
-    pub(crate) condition_map: Option<&'a RawValue>,
+    pub(crate) feature_gates: Option<S>,
+    pub(crate) dynamic_configs: Option<S>,
+    pub(crate) layer_configs: Option<S>,
+    pub(crate) condition_map: Option<C>,
     pub(crate) experiment_to_layer: Option<&'a RawValue>,
     pub(crate) company_id: Option<&'a RawValue>,
     pub(crate) response_format: Option<&'a RawValue>,
@@ -360,6 +361,16 @@ impl ReturnValue<'_> {
     }
 }
 
+impl Condition<'_> {
+    /// What v2 insists on and v1 leaves out at times.
+    pub(crate) fn check_required(&self) -> Result<(), String> {
+        match self.id_type {
+            Some(_) => Ok(()),
+            None => Err("`idType` is missing or null: expected a string".to_owned()),
+        }
+    }
+}
+
 impl<C> Spec<'_, C> {
     /// What v2 insists on and v1 leaves out at times.
     pub(crate) fn check_required(&self) -> Result<(), String> {
@@ -373,13 +384,47 @@ impl<C> Spec<'_, C> {
     }
 }
 
-impl<'a> Payload<'a> {
-    /// The three fields that hold specs.
-    pub(crate) fn spec_fields(&self) -> [(SpecKind, &'static str, Option<&'a RawValue>); 3] {
+/// A v2 payload of which all specs and conditions are read in one go. One fault is a fault of the whole.
+pub(crate) type Faultless<'a> = Payload<'a, Map<'a, Spec<'a, Text<'a>>>, Map<'a, Condition<'a>>>;
+
+impl<'a, S, C> Payload<'a, S, C> {
+    /// Takes the three fields that hold specs.
+    pub(crate) fn take_specs(&mut self) -> [(SpecKind, &'static str, Option<S>); 3] {
         [
-            (SpecKind::Gate, "feature_gates", self.feature_gates),
-            (SpecKind::Config, "dynamic_configs", self.dynamic_configs),
-            (SpecKind::Layer, "layer_configs", self.layer_configs),
+            (SpecKind::Gate, "feature_gates", self.feature_gates.take()),
+            (SpecKind::Config, "dynamic_configs", self.dynamic_configs.take()),
+            (SpecKind::Layer, "layer_configs", self.layer_configs.take()),
         ]
+    }
+
+    /// What holds neither specs nor conditions.
+    pub(crate) fn rest(&self) -> Payload<'a> {
+        Payload {
+            has_updates: self.has_updates,
+            time: self.time,
+            checksum: self.checksum,
+            feature_gates: None,
+            dynamic_configs: None,
+            layer_configs: None,
+            condition_map: None,
+            experiment_to_layer: self.experiment_to_layer,
+            company_id: self.company_id,
+            response_format: self.response_format,
+            app_id: self.app_id,
+            default_environment: self.default_environment,
+            diagnostics: self.diagnostics,
+            sdk_configs: self.sdk_configs,
+            sdk_flags: self.sdk_flags,
+            id_lists: self.id_lists,
+            sdk_keys_to_app_ids: self.sdk_keys_to_app_ids,
+            hashed_sdk_keys_to_app_ids: self.hashed_sdk_keys_to_app_ids,
+            override_rules: self.override_rules,
+            overrides: self.overrides,
+            param_stores: self.param_stores,
+            cmab_configs: self.cmab_configs,
+            session_replay_info: self.session_replay_info,
+            auto_capture_settings: self.auto_capture_settings,
+            gcir_config: self.gcir_config,
+        }
     }
 }
