@@ -17,12 +17,15 @@ import threading
 import time
 from array import array
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import statsig_fastly
 from cases import NAMES, payload, project, user_fields
 from statsig_fastly import StatsigUser
 from statsig_fastly._native import Evaluator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 BAR_PER_CORE = 6_000_000
@@ -132,11 +135,34 @@ def batches(client: Evaluator) -> None:
     for threads in range(1, (os.cpu_count() or 1) + 1):
         times = [timed(client, table, gates, threads) for _ in range(5)]
         rate = rows / min(times)
-        verdict = "met" if rate / threads >= BAR_PER_CORE else "missed"
-        print(
-            f"batch, {threads} thread(s): {rate / 1e6:.1f} million evaluations per second, "
-            f"{rate / threads / 1e6:.1f} per core, bar {BAR_PER_CORE / 1e6:.0f}: {verdict}"
-        )
+        line = f"batch, {threads} thread(s): {rate / 1e6:.1f} million evaluations per second, "
+        line += f"{rate / threads / 1e6:.1f} per core, bar {BAR_PER_CORE / 1e6:.0f}: "
+        if rate / threads >= BAR_PER_CORE:
+            line += "met"
+        else:
+            # Processes share nothing: what they lose beside each other, the machine takes.
+            least = max(apart(lambda: timed(client, table, gates, 1), threads))
+            line += (
+                f"missed, where as many processes with a thread each come to {rows / least / 1e6:.1f} each"
+            )
+        print(line)
+
+
+def apart(call: Callable[[], float], processes: int) -> list[float]:
+    """The least of five calls in each of so many processes at a time."""
+    from multiprocessing import get_context
+
+    fork = get_context("fork")
+    results = fork.SimpleQueue()
+    started = [
+        fork.Process(target=lambda: results.put(min(call() for _ in range(5)))) for _ in range(processes)
+    ]
+    for process in started:
+        process.start()
+    found = [results.get() for _ in started]
+    for process in started:
+        process.join()
+    return found
 
 
 def timed(client: Evaluator, table: Any, gates: list[str], threads: int) -> float:
