@@ -432,7 +432,7 @@ pub(crate) fn with_caller<'py, R>(
     }
     if let Ok(id) = user.cast::<PyString>() {
         let id = extract::text(Place::Argument("user"), id)?;
-        let layout = Layout::of_id(id.len());
+        let layout = Layout::of_id(id.len()).ok_or_else(too_large)?;
         return check(Caller { py, view: UserView::of_id(id, &layout), object: None });
     }
     if let Ok(mapping) = user.cast::<PyMapping>() {
