@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import inspect
 import sys
+import weakref
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -17,6 +21,7 @@ from statsig_fastly import (
     FeatureGateEvaluationOptions,
     Layer,
     Statsig,
+    StatsigOptions,
     StatsigUser,
 )
 from statsig_fastly._native import Evaluator, EventLog
@@ -25,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Client(Evaluator):
-    """Inherits everything."""
+class Client(Evaluator, quick_calls=True):
+    """Inherits everything, as `Statsig` does."""
 
 
 class Never(Evaluator):
@@ -36,7 +41,7 @@ class Never(Evaluator):
         return False
 
 
-class StillNever(Never): ...
+class StillNever(Never, quick_calls=True): ...
 
 
 class Aside:
@@ -44,7 +49,7 @@ class Aside:
         return False
 
 
-class Mixed(Aside, Evaluator): ...
+class Mixed(Aside, Evaluator, quick_calls=True): ...
 
 
 def unlike(text: str) -> str:
@@ -139,6 +144,30 @@ def test_a_subclass_that_has_a_method_of_its_own_keeps_it(kind: type[Evaluator])
     assert not checks.check_gate("u", "on")
     assert Evaluator.check_gate(checks, "u", "on")
     assert checks.get_feature_gate("u", "on").value
+
+
+class Plain(Statsig): ...
+
+
+class Always(Statsig):
+    def check_gate(self, *_args: object, **_options: object) -> bool:
+        return True
+
+
+class Both(Plain, Always): ...
+
+
+def test_subclasses_of_the_client_follow_the_order_of_python() -> None:
+    with Both("secret-key", StatsigOptions(disable_all_logging=True)) as checks:
+        assert checks.check_gate("u", "none")
+        assert not Statsig.check_gate(checks, "u", "none")
+
+
+def test_a_method_of_the_client_that_is_replaced_is_so_in_subclasses() -> None:
+    checks: Any = Plain("secret-key", StatsigOptions(disable_all_logging=True))
+    with patch.object(Statsig, "check_gate", return_value="patched"):
+        assert checks.check_gate("u", "none") == "patched"
+    assert checks.check_gate("u", "none") is False
 
 
 def test_names_that_are_equal_but_not_the_same() -> None:

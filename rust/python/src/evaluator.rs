@@ -104,13 +104,18 @@ impl PyEvaluator {
         })
     }
 
-    /// Keeps the calls of a subclass as quick as those of this class.
+    /// Makes the calls of a subclass as quick as those of this class, if it says so. It and what is derived from it
+    /// do not notice then when a class between is changed, or comes later in their order.
     #[classmethod]
-    #[pyo3(signature = (**arguments))]
-    fn __init_subclass__(class: &Bound<'_, PyType>, arguments: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+    #[pyo3(signature = (*, quick_calls = false, **arguments))]
+    fn __init_subclass__(
+        class: &Bound<'_, PyType>,
+        quick_calls: bool,
+        arguments: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
         let next = PySuper::new(&class.py().get_type::<Self>(), class)?;
         next.call_method(intern!(class.py(), "__init_subclass__"), (), arguments)?;
-        inherit(class)
+        if quick_calls { inherit(class) } else { Ok(()) }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
