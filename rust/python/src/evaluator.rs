@@ -11,7 +11,7 @@ use statsig_engine::{
 use std::num::NonZero;
 use std::sync::Arc;
 
-use crate::arguments::{check_name, check_options, flag, optional_text, text_argument};
+use crate::arguments::{check_name, check_options, flag, optional_text, own_name, text_argument};
 #[cfg(not(target_os = "wasi"))]
 use crate::batch::PyEvaluatedBatch;
 use crate::checks::Counts;
@@ -435,7 +435,7 @@ impl PyEvaluator {
         check_name(name)?;
         let options = options.and_then(|options| options.cast::<Options>().ok());
         Ok(PyParameterStore {
-            name: name.cast::<PyString>()?.clone().unbind(),
+            name: own_name(name.cast()?),
             user: owned_user(user)?,
             evaluator: slf.clone().unbind(),
             disable_exposure_logging: options.is_some_and(|options| options.get().disable_exposure_logging),
