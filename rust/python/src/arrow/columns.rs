@@ -12,6 +12,9 @@ use super::ffi::{ArrowArray, ArrowSchema};
 /// Columns inside each other, below that of the batch.
 const MAX_NESTING: usize = 64;
 
+/// Columns by name.
+type Columns = Vec<(String, Column)>;
+
 /// A column of a batch that outlives it.
 pub(crate) struct Column {
     kind: Kind,
@@ -45,7 +48,7 @@ enum Kind {
     TextView(Vec<(*const u8, usize)>),
     List(Box<Column>),
     LargeList(Box<Column>),
-    Struct(Vec<(String, Column)>),
+    Struct(Columns),
     Dictionary(Box<Column>, Box<Column>),
 }
 
@@ -167,7 +170,7 @@ impl Column {
     }
 
     /// The columns of a batch, which is a struct, and the rows of them that it has.
-    pub(super) fn members(self) -> Result<(Vec<(String, Column)>, Range<usize>), String> {
+    pub(super) fn members(self) -> Result<(Columns, Range<usize>), String> {
         let Kind::Struct(columns) = self.kind else {
             return Err("expected columns by name".to_owned());
         };
