@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import inspect
 import sys
+import weakref
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -17,6 +21,7 @@ from statsig_fastly import (
     FeatureGateEvaluationOptions,
     Layer,
     Statsig,
+    StatsigOptions,
     StatsigUser,
 )
 from statsig_fastly._native import Evaluator, EventLog
@@ -25,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Client(Evaluator):
-    """Inherits everything."""
+class Client(Evaluator, quick_calls=True):
+    """Inherits everything, as `Statsig` does."""
 
 
 class Never(Evaluator):
@@ -36,7 +41,7 @@ class Never(Evaluator):
         return False
 
 
-class StillNever(Never): ...
+class StillNever(Never, quick_calls=True): ...
 
 
 class Aside:
@@ -44,7 +49,7 @@ class Aside:
         return False
 
 
-class Mixed(Aside, Evaluator): ...
+class Mixed(Aside, Evaluator, quick_calls=True): ...
 
 
 def unlike(text: str) -> str:
@@ -141,6 +146,30 @@ def test_a_subclass_that_has_a_method_of_its_own_keeps_it(kind: type[Evaluator])
     assert checks.get_feature_gate("u", "on").value
 
 
+class Plain(Statsig): ...
+
+
+class Always(Statsig):
+    def check_gate(self, *_args: object, **_options: object) -> bool:
+        return True
+
+
+class Both(Plain, Always): ...
+
+
+def test_subclasses_of_the_client_follow_the_order_of_python() -> None:
+    with Both("secret-key", StatsigOptions(disable_all_logging=True)) as checks:
+        assert checks.check_gate("u", "none")
+        assert not Statsig.check_gate(checks, "u", "none")
+
+
+def test_a_method_of_the_client_that_is_replaced_is_so_in_subclasses() -> None:
+    checks: Any = Plain("secret-key", StatsigOptions(disable_all_logging=True))
+    with patch.object(Statsig, "check_gate", return_value="patched"):
+        assert checks.check_gate("u", "none") == "patched"
+    assert checks.check_gate("u", "none") is False
+
+
 def test_names_that_are_equal_but_not_the_same() -> None:
     checks = loaded()
     for _ in range(3):
@@ -156,6 +185,91 @@ def test_another_payload_gives_other_answers_to_the_same_names() -> None:
         config = checks.get_dynamic_config("u", "number")
         assert (config.get("a"), config.get("a", 0), config.rule_id) == (number, number, f"rule_{number}")
         assert checks.get_dynamic_config("u", "number") == config
+
+
+class Named(str):
+    """A name that refers to something."""
+
+    __slots__ = ("owner",)
+    owner: object
+
+
+@pytest.mark.parametrize("method", ["get_feature_gate", "get_dynamic_config", "get_experiment", "get_layer"])
+@pytest.mark.parametrize("name", ["number", "none"])
+@pytest.mark.parametrize("is_overridden", [False, True])
+def test_names_of_results_are_strings_and_no_more(method: str, name: str, is_overridden: bool) -> None:
+    checks = loaded()
+    if is_overridden:
+        checks._set_override("gate", "on", False, None)
+    for asked in (Named(name), name, Named(name)):
+        result = getattr(checks, method)("u", asked)
+        assert type(result.name) is str
+        assert result == getattr(checks, method)("u", name)
+        assert repr(result) == repr(getattr(checks, method)("u", name))
+
+
+def test_a_name_that_refers_to_the_evaluator_does_not_keep_it() -> None:
+    checks = loaded()
+    gone, name = weakref.ref(checks), Named("number")
+    name.owner = checks
+    checks.get_dynamic_config("u", name)
+    del checks, name
+    gc.collect()
+    assert gone() is None
+
+
+class Owner:
+    """Is told of events, and has what is read of a layer."""
+
+    def __init__(self) -> None:
+        log = EventLog(batch_size=10, capacity=10, dedupe_ms=60_000, dedupe_keys=10)
+        log.on_waiting(self.told)
+        self.layer = loaded(events=log).get_layer("u", "page")
+
+    def told(self, _is_full: bool) -> None: ...
+
+
+def test_a_layer_does_not_keep_who_is_told_of_its_events() -> None:
+    owner = Owner()
+    assert owner.layer.get("title") is not None
+    gone = weakref.ref(owner)
+    del owner
+    gc.collect()
+    assert gone() is None
+
+
+def refused(call: Callable[[], object]) -> None:
+    with contextlib.suppress(TypeError, ValueError):
+        call()
+
+
+def test_nothing_waits_for_a_call_the_long_way_to_be_dropped() -> None:
+    checks, user = loaded(), StatsigUser("u")
+    config = checks.get_dynamic_config(user, "number")
+    wrong: Any = 5
+    calls: dict[str, Callable[[], object]] = {
+        "another name object": lambda: checks.check_gate(user, unlike("on")),
+        "another parameter object": lambda: config.get(unlike("size")),
+        "a name": lambda: refused(lambda: checks.check_gate(user, wrong)),
+        "a name that cannot be encoded": lambda: refused(lambda: checks.check_gate(user, "\ud800")),
+        "a user": lambda: refused(lambda: checks.check_gate(wrong, "on")),
+        "a mapping": lambda: refused(lambda: checks.check_gate({"nope": 1}, "on")),
+        "options": lambda: refused(lambda: checks.check_gate(user, "on", wrong)),
+        "a parameter": lambda: refused(lambda: config.get(wrong)),
+        "a new user": lambda: refused(lambda: made_wrongly(5)),
+    }
+    for call in calls.values():
+        call()
+    gc.collect()
+    gc.disable()
+    try:
+        for name, call in calls.items():
+            before = sys.getallocatedblocks()
+            for _ in range(1000):
+                call()
+            assert sys.getallocatedblocks() - before < 600, name
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("ends", ["another payload", "the evaluator is gone"])

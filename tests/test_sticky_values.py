@@ -176,6 +176,39 @@ def test_before_a_start_the_storage_is_not_told() -> None:
 # Where the official core is not followed
 
 
+class Changing(str):
+    """A key that changes the dict it is in when it is put into another."""
+
+    __slots__ = ("members",)
+    members: dict[str, Any]
+
+    def __hash__(self) -> int:
+        for number in range(8):
+            self.members[f"{len(self.members)}-{number}"] = number
+        return super().__hash__()
+
+
+@pytest.mark.parametrize("kind", ["experiment", "layer"])
+def test_an_entry_that_changes_while_it_is_read(kind: str) -> None:
+    name = "grouped"
+    payload = project_with({name: [{"id": "r", "groupName": "G", "isExperimentGroup": True}]})
+    key = Changing("key")
+    key.members = {}
+    key.members.update({"a": 1, key: 2, "b": 3})
+    with client(payload, RecordingStorage()) as statsig:
+        kept = check(statsig, kind, name, {name: {"json_value": {"in": key.members}, "rule_id": "kept"}})
+        assert isinstance(kept.get_value(), dict)
+
+
+def test_a_kept_number_that_no_float_can_hold() -> None:
+    payload = project_with({"grouped": [{"id": "r", "groupName": "G", "isExperimentGroup": True}]})
+    entry = {"json_value": {"huge": 10**400}, "rule_id": "kept"}
+    with client(payload, RecordingStorage()) as statsig:
+        kept = check(statsig, "experiment", "grouped", {"grouped": entry})
+        assert (kept.details.reason, kept["huge"]) == ("Persisted", 10**400)
+        assert kept.get_float("huge", 1.5) == 1.5
+
+
 def test_an_entry_comes_back_as_it_was_saved() -> None:
     """The official core refuses its own None, and then removes what is kept."""
     name = "dull"

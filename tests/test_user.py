@@ -18,10 +18,10 @@ from engine_under_test import our_engine
 from small_project import payload
 from small_specs import condition, gate, rule
 from small_specs import project as small_v2
-from statsig_fastly import Statsig, StatsigOptions, StatsigUser
+from statsig_fastly import ExperimentEvaluationOptions, Statsig, StatsigOptions, StatsigUser
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 TEXT_FIELDS = ("user_id", "email", "ip", "country", "locale", "app_version", "user_agent")
 MAP_FIELDS = ("custom", "custom_ids", "private_attributes", "statsig_environment")
@@ -217,6 +217,42 @@ def test_mappings_that_are_no_dicts(kind: Any) -> None:  # noqa: ANN401 - a clas
     inner = kind({"b": 1})
     user = StatsigUser(custom=kind({"a": inner, "c": [inner]}), custom_ids=kind({"companyID": 7}))
     assert user == StatsigUser(custom={"a": {"b": 1}, "c": [{"b": 1}]}, custom_ids={"companyID": 7})
+
+
+class Interrupted:
+    """Is interrupted by a signal while it is asked what it is."""
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "__class__":
+            raise KeyboardInterrupt
+        return super().__getattribute__(name)
+
+
+def test_an_interrupt_while_a_mapping_is_recognized_is_not_lost() -> None:
+    odd: Any = Interrupted()
+    calls: list[Callable[[], object]] = [
+        lambda: StatsigUser(custom=odd),
+        lambda: StatsigUser(custom={"in": odd}),
+        lambda: Statsig("secret-key", StatsigOptions(disable_all_logging=True)).check_gate(odd, "gate"),
+        lambda: ExperimentEvaluationOptions(user_persisted_values=odd),
+    ]
+    for call in calls:
+        with pytest.raises(KeyboardInterrupt):
+            call()
+
+
+class Shouted(dict[str, Any]):
+    """Has other items than lie in it, as the multi-dicts of web frameworks do."""
+
+    def items(self) -> Any:  # noqa: ANN401 - of a class that cannot be named
+        return {key.upper(): value for key, value in super().items()}.items()
+
+
+@pytest.mark.parametrize("value", ["text", ["text"]])
+@pytest.mark.parametrize("name", ["custom", "private_attributes"])
+def test_a_dict_that_has_its_items_another_way(name: str, value: object) -> None:
+    assert user_with(name, Shouted(a=value)) == user_with(name, {"A": value})
+    assert user_with(name, {"in": Shouted(a=value)}) == user_with(name, {"in": {"A": value}})
 
 
 def test_a_name_given_twice_by_a_chain_counts_once() -> None:

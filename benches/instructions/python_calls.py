@@ -31,7 +31,7 @@ BESIDES = {
 }
 
 
-class Client(Evaluator):
+class Client(Evaluator, quick_calls=True):
     """As `Statsig` is: a subclass in Python that leaves the checks alone."""
 
 

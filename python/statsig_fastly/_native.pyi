@@ -538,6 +538,7 @@ class Evaluator:
         events: EventLog | None = None,
         disable_exposure_logging: bool = False,
     ) -> Self: ...
+    def __init_subclass__(cls, *, quick_calls: bool = False) -> None: ...
     @property
     def is_ready(self) -> bool:
         """True if a ruleset is loaded, so that checks have answers."""

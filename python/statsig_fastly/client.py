@@ -46,7 +46,7 @@ SHUTDOWN_TIMEOUT_S = 3.0
 _DEDUPE_MS = 60_000
 
 
-class Statsig(LocalOverrides):
+class Statsig(LocalOverrides, quick_calls=True):
     """Answers gate checks and experiments for one Statsig project.
 
     Use it as a context manager, with or without `async`, or call `initialize` and `shutdown`:

@@ -26,7 +26,7 @@ fn requests_are_counted() {
 fn check(project: &Project, kind: SpecKind, name: &str, json: &Value) -> [Outcome; 2] {
     let (user, nobody) = (user(json), PackedUser::default());
     let id = json["userID"].as_str().unwrap_or_default();
-    let layout = Layout::of_id(id.len());
+    let Some(layout) = Layout::of_id(id.len()) else { panic!("{} bytes are not too many", id.len()) };
     let evaluations: [Evaluation; 2] = [user.view(), UserView::of_id(id, &layout)].map(|view| {
         let input = Input { tier: Some("production"), now: NOW, ..Input::new(view, nobody.view()) };
         let (count, evaluation) = requests(|| project.evaluate(kind, black_box(name), &input));

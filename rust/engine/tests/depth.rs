@@ -2,7 +2,7 @@
 mod support;
 
 use serde_json::{Map, Value, json};
-use statsig_engine::{MAX_DEPTH, MAX_EXPOSURES, MAX_NESTED_GATES, Reason, SpecKind};
+use statsig_engine::{Layout, MAX_DEPTH, MAX_EXPOSURES, MAX_NESTED_GATES, Reason, SpecKind};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -296,4 +296,15 @@ fn groups_twice(last: u32) -> Project {
         experiments.insert(format!("e{level}"), spec);
     }
     Project::new(&payload(json!({"condition_map": map, "dynamic_configs": experiments})))
+}
+
+/// Places in the text of a user are of 32 bits: a longer id would be cut off.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn an_id_of_4_gib_has_no_layout() {
+    const LIMIT: usize = u32::MAX as usize;
+    assert!(Layout::of_id(LIMIT - 1).is_some());
+    for len in [LIMIT, LIMIT + 1, LIMIT + 5, usize::MAX] {
+        assert!(Layout::of_id(len).is_none());
+    }
 }

@@ -16,6 +16,17 @@ pub(crate) fn name_of<'a, 'py>(name: &'a Bound<'py, PyAny>) -> PyResult<&'a Boun
     name.cast().map_err(|_| wrong_type("name", "str", name))
 }
 
+/// The name as results have it. What is more than a `str`, such as a member of an enumeration, is made one: results
+/// are shared, and would keep what it refers to.
+#[inline]
+pub(crate) fn own_name(name: &Bound<'_, PyString>) -> Py<PyString> {
+    if name.is_exact_instance_of::<PyString>() {
+        name.clone().unbind()
+    } else {
+        PyString::new(name.py(), &name.to_string_lossy()).unbind()
+    }
+}
+
 pub(crate) fn text_argument<'a>(argument: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     text_or(argument, "str", value)
 }

@@ -9,7 +9,7 @@ use statsig_engine::{
 };
 use std::num::NonZero;
 use std::sync::Arc;
-use std::thread::{available_parallelism, scope};
+use std::thread::{Builder, available_parallelism, scope};
 
 use crate::arrow::{Batch, Output, Spread, Table, export};
 use crate::chance::random;
@@ -152,7 +152,9 @@ fn evaluate_table(
     let parts = stretches(&table.batches, share);
     let work = |part: &[(usize, std::ops::Range<usize>)]| -> Result<Vec<Answer>, String> {
         let rows: usize = part.iter().map(|(_, rows)| rows.len()).sum();
-        let mut answers = Vec::with_capacity(rows * asked.len());
+        let mut answers = Vec::new();
+        let count = rows.saturating_mul(asked.len());
+        answers.try_reserve_exact(count).map_err(|_| "there is no memory for so many rows".to_owned())?;
         let mut builder = UserBuilder::new();
         for (batch, rows) in part {
             for row in rows.clone() {
@@ -167,10 +169,15 @@ fn evaluate_table(
         Ok(answers)
     };
     scope(|scope| {
-        let workers: Vec<_> = parts[1..].iter().map(|part| scope.spawn(|| work(part))).collect();
+        let start = |part| (part, Builder::new().spawn_scoped(scope, move || work(part)).ok());
+        let workers: Vec<_> = parts[1..].iter().map(|part| start(part.as_slice())).collect();
         let mut all = vec![work(&parts[0])?];
-        for worker in workers {
-            all.push(worker.join().map_err(|_| "a thread panicked".to_owned())??);
+        for (part, worker) in workers {
+            all.push(match worker {
+                Some(worker) => worker.join().map_err(|_| "a thread panicked".to_owned())??,
+                // There can be no more threads.
+                None => work(part)?,
+            });
         }
         Ok(all)
     })

@@ -5,7 +5,7 @@ use pyo3::types::PyString;
 use statsig_engine::{CheckKind, Evaluation, Input, Overrides, Ruleset, UserView, evaluate};
 use std::sync::{Arc, LazyLock};
 
-use crate::arguments::{check_name, text_argument};
+use crate::arguments::{check_name, own_name, text_argument};
 use crate::chance::random;
 use crate::clock::now_ms;
 use crate::countries::countries;
@@ -268,7 +268,7 @@ impl PyEvaluator {
         evaluation: Evaluation,
     ) -> Outcome {
         Outcome {
-            name: name.clone().unbind(),
+            name: own_name(name),
             basis: self.current.basis(snapshot.loaded),
             overrides: snapshot.overrides.filter(|_| evaluation.has_override_value()),
             verdict: Verdict::Whole(Box::new(evaluation)),

@@ -11,7 +11,7 @@ use statsig_engine::{
 use std::num::NonZero;
 use std::sync::Arc;
 
-use crate::arguments::{check_name, check_options, flag, optional_text, text_argument};
+use crate::arguments::{check_name, check_options, flag, optional_text, own_name, text_argument};
 #[cfg(not(target_os = "wasi"))]
 use crate::batch::PyEvaluatedBatch;
 use crate::checks::Counts;
@@ -104,13 +104,18 @@ impl PyEvaluator {
         })
     }
 
-    /// Keeps the calls of a subclass as quick as those of this class.
+    /// Makes the calls of a subclass as quick as those of this class, if it says so. It and what is derived from it
+    /// do not notice then when a class between is changed, or comes later in their order.
     #[classmethod]
-    #[pyo3(signature = (**arguments))]
-    fn __init_subclass__(class: &Bound<'_, PyType>, arguments: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+    #[pyo3(signature = (*, quick_calls = false, **arguments))]
+    fn __init_subclass__(
+        class: &Bound<'_, PyType>,
+        quick_calls: bool,
+        arguments: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
         let next = PySuper::new(&class.py().get_type::<Self>(), class)?;
         next.call_method(intern!(class.py(), "__init_subclass__"), (), arguments)?;
-        inherit(class)
+        if quick_calls { inherit(class) } else { Ok(()) }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -430,7 +435,7 @@ impl PyEvaluator {
         check_name(name)?;
         let options = options.and_then(|options| options.cast::<Options>().ok());
         Ok(PyParameterStore {
-            name: name.cast::<PyString>()?.clone().unbind(),
+            name: own_name(name.cast()?),
             user: owned_user(user)?,
             evaluator: slf.clone().unbind(),
             disable_exposure_logging: options.is_some_and(|options| options.get().disable_exposure_logging),

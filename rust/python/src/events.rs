@@ -163,7 +163,10 @@ impl PyEventLog {
         change: impl FnOnce(&mut Log) -> Waiting<LoggedEvent>,
     ) -> Recorded {
         let waiting = change(&mut self.lock());
-        drop(waiting.evicted);
+        if let Some(evicted) = waiting.evicted {
+            // It may hold a user: PyO3 has to know that it may be dropped.
+            Python::attach(|_| drop(evicted));
+        }
         if waiting.is_first || waiting.is_full { self.tell(py, waiting.is_full) } else { Ok(()) }
     }
 
@@ -185,11 +188,11 @@ impl PyEventLog {
 
     #[cold]
     fn tell(&self, py: Python<'_>, is_full: bool) -> Recorded {
-        let notify = self.listener().as_ref().map(|notify| notify.clone_ref(py));
+        let notify = self.listener().as_ref().map(|notify| notify.bind(py).clone());
         let Some(notify) = notify else {
             return Ok(());
         };
-        let outcome = notify.call1(py, (is_full,));
+        let outcome = notify.call1((is_full,));
         if !matches!(&outcome, Ok(told) if !told.is(PyBool::new(py, false))) {
             self.lock().tell_again();
         }
@@ -197,7 +200,7 @@ impl PyEventLog {
             Ok(_) => Ok(()),
             // A check must not fail because of how its exposure is sent.
             Err(error) if error.is_instance_of::<PyException>(py) => {
-                error.write_unraisable(py, Some(notify.bind(py)));
+                error.write_unraisable(py, Some(&notify));
                 Ok(())
             }
             Err(error) => Err(Interrupted(Box::new(error))),

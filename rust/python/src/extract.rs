@@ -52,6 +52,17 @@ pub(crate) fn text<'a>(place: Place<'_>, value: &'a Bound<'_, PyString>) -> PyRe
     })
 }
 
+/// The value, if it is a mapping. What the question raises, such as a signal handler, PyO3's `cast` would swallow.
+pub(crate) fn as_mapping<'a, 'py>(
+    value: &'a Bound<'py, PyAny>,
+) -> PyResult<Option<&'a Bound<'py, PyMapping>>> {
+    if value.is_instance_of::<PyDict>() || value.is_instance(&value.py().get_type::<PyMapping>())? {
+        // SAFETY: it is one, as PyO3 asks it: a dict or an instance of `collections.abc.Mapping`.
+        return Ok(Some(unsafe { value.cast_unchecked() }));
+    }
+    Ok(None)
+}
+
 /// Fills a map of the user from a Python mapping.
 pub(crate) fn fill_map(
     builder: &mut UserBuilder,
@@ -60,15 +71,15 @@ pub(crate) fn fill_map(
     members: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let place = Place::Argument(argument);
-    if let Ok(dict) = members.cast::<PyDict>() {
+    // One that is derived from a dict may have other items than lie in it.
+    if let Ok(dict) = members.cast_exact::<PyDict>() {
         builder.begin(map, dict.len());
         if fill_scalars(builder, place, dict)? {
             return Ok(());
         }
     }
-    let mapping = members
-        .cast::<PyMapping>()
-        .map_err(|_| wrong_type(argument, "a mapping of str to attribute", members))?;
+    let mapping =
+        as_mapping(members)?.ok_or_else(|| wrong_type(argument, "a mapping of str to attribute", members))?;
     let items = mapping.items()?;
     builder.begin(map, items.len().min(MAX_RESERVED));
     for item in items.iter() {
@@ -189,7 +200,7 @@ fn attribute(place: Place<'_>, value: &Bound<'_, PyAny>, budget: &mut usize) -> 
         let items = items.map(|(index, item)| attribute(Place::Index(&place, index), &item?, budget));
         return items.collect::<PyResult<_>>().map(Attribute::Array);
     }
-    if let Ok(mapping) = value.cast::<PyMapping>() {
+    if let Some(mapping) = as_mapping(value)? {
         let mut members = Vec::new();
         for item in mapping.items()?.iter() {
             let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
@@ -203,7 +214,7 @@ fn attribute(place: Place<'_>, value: &Bound<'_, PyAny>, budget: &mut usize) -> 
 
 /// A mapping, whole.
 pub(crate) fn mapping_attribute(argument: &str, value: &Bound<'_, PyAny>) -> PyResult<Attribute> {
-    if !value.is_instance_of::<PyMapping>() {
+    if as_mapping(value)?.is_none() {
         return Err(wrong_type(argument, "a mapping of str to JSON data, or None", value));
     }
     attribute(Place::Argument(argument), value, &mut { MAX_ELEMENTS })

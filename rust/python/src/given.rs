@@ -77,13 +77,18 @@ pub(crate) unsafe fn answered(
         let names = unsafe { Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked()) };
         match call(Given { py, args, positional, names }) {
             Ok(result) => result.into_ptr(),
-            Err(error) => {
-                error.restore(py);
-                std::ptr::null_mut()
-            }
+            Err(error) => raised(error),
         }
     }));
     outcome.unwrap_or_else(|panic| panicked(&*panic))
+}
+
+/// Sets the error. Doing so, or what failed before, drops objects: PyO3 has to know that it may.
+#[cold]
+#[inline(never)]
+fn raised(error: PyErr) -> *mut ffi::PyObject {
+    Python::attach(|py| error.restore(py));
+    std::ptr::null_mut()
 }
 
 #[cold]

@@ -114,7 +114,8 @@ mod with_gil {
         fn let_go(&self) {
             // SAFETY: as in `Held::drop`, and what drops is out of the cell.
             let retired = std::mem::take(unsafe { &mut *self.retired.get() });
-            drop(retired);
+            // It may hold objects: PyO3 has to know that they may be dropped.
+            Python::attach(|_| drop(retired));
         }
     }
 }

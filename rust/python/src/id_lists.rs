@@ -2,12 +2,12 @@
 
 use arc_swap::{ArcSwapOption, Guard};
 use pyo3::prelude::*;
-use pyo3::types::{PyMapping, PyString};
+use pyo3::types::PyString;
 use statsig_engine::{IdList, IdLists};
 use std::sync::Arc;
 
 use crate::errors::wrong_type;
-use crate::extract::{Place, text};
+use crate::extract::{Place, as_mapping, text};
 
 const ARGUMENT: &str = "id_lists";
 
@@ -67,7 +67,7 @@ impl HeldIdLists {
 
 fn read_id_lists(lists: &Bound<'_, PyAny>) -> PyResult<IdLists> {
     let mapping =
-        lists.cast::<PyMapping>().map_err(|_| wrong_type(ARGUMENT, "a mapping of str to unit ids", lists))?;
+        as_mapping(lists)?.ok_or_else(|| wrong_type(ARGUMENT, "a mapping of str to unit ids", lists))?;
     let mut read = IdLists::default();
     for item in mapping.items()?.iter() {
         let (name, ids) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;

@@ -94,7 +94,8 @@ mod with_gil {
                 unsafe { &mut (&mut *self.names.get())[slot(name, (kind as usize) << 6)] },
                 known,
             );
-            drop(before);
+            // Bound, it is dropped at once: PyO3 may not know that this is attached.
+            drop(before.map(|known| known.name.into_bound(name.py())));
         }
 
         #[inline]
@@ -123,7 +124,9 @@ mod with_gil {
             // SAFETY: as above; what drops is out of the cell.
             let slots = unsafe { &mut *self.parameters.get() };
             let before = std::mem::replace(&mut slots[slot(name, of.index())], known);
-            drop(before);
+            // As above.
+            let py = name.py();
+            drop(before.map(|known| (known.name.into_bound(py), known.value.into_bound(py))));
         }
 
         #[inline]

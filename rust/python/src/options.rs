@@ -2,10 +2,11 @@
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMapping, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::arguments::flag;
 use crate::errors::wrong_type;
+use crate::extract::as_mapping;
 
 macro_rules! evaluation_options {
     ($($rust:ident = $name:literal),* $(,)?) => {$(
@@ -174,7 +175,7 @@ fn enforce_targeting(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 /// A dict that does not change when the caller's does. The entries are read when they are used.
 fn own_values(values: &Bound<'_, PyAny>) -> PyResult<Py<PyDict>> {
-    let Ok(mapping) = values.cast::<PyMapping>() else {
+    let Some(mapping) = as_mapping(values)? else {
         let expected = "a mapping of experiment or layer name to entry, or None";
         return Err(wrong_type("user_persisted_values", expected, values));
     };

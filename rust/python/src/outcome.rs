@@ -424,7 +424,9 @@ pub(crate) fn typed(value: Option<Bound<'_, PyAny>>, kind: Kind) -> PyResult<Opt
     match value {
         Some(value) if kind.holds(&value) => json::copy(&value).map(Some),
         Some(value) if matches!(kind, Kind::Float) && Kind::Integer.holds(&value) => {
-            Ok(Some(PyFloat::new(value.py(), value.extract()?).into_any()))
+            // What was kept for a unit may be larger than any float.
+            let number = value.extract().ok();
+            Ok(number.map(|number| PyFloat::new(value.py(), number).into_any()))
         }
         _ => Ok(None),
     }

@@ -7,7 +7,7 @@ use pyo3::types::PyString;
 use statsig_engine::{CheckKind, Decision, Event, Exposed, Input, SpecId, UserView, decide};
 use std::sync::Arc;
 
-use crate::arguments::{check_name, name_of};
+use crate::arguments::{check_name, name_of, own_name};
 use crate::checks::Counts;
 use crate::clock::{about_now_ms, now_ms, steady_ms};
 use crate::evaluator::{PyEvaluator, counts};
@@ -187,7 +187,7 @@ impl PyEvaluator {
             self.carry_out(note, Arc::clone(loaded), (kind, name), decision, caller, counts)?;
         }
         Ok(Outcome {
-            name: name.clone().unbind(),
+            name: own_name(name),
             basis: Basis::Loaded(Arc::clone(loaded)),
             verdict: Verdict::Plain(decision),
             overrides: None,

@@ -1,6 +1,7 @@
 //! The classes of what the checks return. All of them are frozen.
 
 use pyo3::exceptions::PyKeyError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PyString};
 
@@ -343,5 +344,9 @@ config_class!(
         dict.set_item("allocated_experiment_name", self.0.delegate(py))?;
         dict.set_item("__value", self.0.value(py)?)?;
         Ok(dict)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.reads.as_ref().map_or(Ok(()), |reads| visit.call(&reads.events))
     }
 });

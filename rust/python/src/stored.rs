@@ -189,7 +189,8 @@ fn plain<'py>(name: &str, value: &Bound<'py, PyAny>, depth: usize) -> Result<Bou
     }
     if let Ok(members) = value.cast::<PyDict>() {
         let copied = PyDict::new(py);
-        for (key, member) in members {
+        // Copying may run Python code, which may change the dict.
+        for (key, member) in members.copy().map_err(|error| error.to_string())? {
             let key = text(name, &key)?;
             copied.set_item(key, plain(name, &member, depth + 1)?).map_err(|error| error.to_string())?;
         }

@@ -9,7 +9,7 @@ use statsig_engine::{
 use std::sync::Arc;
 
 use crate::errors::wrong_type;
-use crate::extract::{self, Place, fill_map};
+use crate::extract::{self, Place, as_mapping, fill_map};
 
 /// The constructor's arguments in order, with the name each has in a payload's vocabulary.
 pub(crate) const FIELDS: [(&str, &str, Part); 11] = [
@@ -356,7 +356,7 @@ pub(crate) fn owned_user(user: &Bound<'_, PyAny>) -> PyResult<Py<PyStatsigUser>>
         let mut draft = Draft::new();
         draft.set("user", FIELDS[0].2, user)?;
         draft
-    } else if let Ok(mapping) = user.cast::<PyMapping>() {
+    } else if let Some(mapping) = as_mapping(user)? {
         Draft::from_mapping(mapping)?
     } else {
         return Err(not_a_user(user));
@@ -432,10 +432,10 @@ pub(crate) fn with_caller<'py, R>(
     }
     if let Ok(id) = user.cast::<PyString>() {
         let id = extract::text(Place::Argument("user"), id)?;
-        let layout = Layout::of_id(id.len());
+        let layout = Layout::of_id(id.len()).ok_or_else(too_large)?;
         return check(Caller { py, view: UserView::of_id(id, &layout), object: None });
     }
-    if let Ok(mapping) = user.cast::<PyMapping>() {
+    if let Some(mapping) = as_mapping(user)? {
         let user = Draft::from_mapping(mapping)?.finish()?;
         return check(Caller { py, view: user.view(), object: None });
     }

@@ -55,7 +55,7 @@ impl Watch {
         if self.due.compare_exchange(due, again, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return Ok(());
         }
-        self.listener.get().map_or(Ok(()), |listener| listener.call0(py).map(drop))
+        self.listener.get().map_or(Ok(()), |listener| listener.bind(py).call0().map(drop))
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

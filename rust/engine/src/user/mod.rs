@@ -157,13 +157,17 @@ impl Layout {
         nested: Vec::new(),
     };
 
-    /// The layout of a user who is nothing but an id of `len` bytes. It takes no memory of its own.
+    /// The layout of a user who is nothing but an id of `len` bytes. It takes no memory of its own. None if that is of
+    /// 4 GiB or more.
     #[inline]
     #[must_use]
-    pub fn of_id(len: usize) -> Self {
+    pub fn of_id(len: usize) -> Option<Self> {
+        if len >= u32::MAX as usize {
+            return None;
+        }
         let mut layout = Self::EMPTY;
         layout.standard[0] = Span { start: 0, len: len as u32 };
-        layout
+        Some(layout)
     }
 }
 
@@ -180,7 +184,7 @@ impl PackedUser {
     #[inline]
     #[must_use]
     pub fn of_id(id: &str) -> Option<Self> {
-        (id.len() < u32::MAX as usize).then(|| Self { text: id.to_owned(), layout: Layout::of_id(id.len()) })
+        Layout::of_id(id.len()).map(|layout| Self { text: id.to_owned(), layout })
     }
 
     /// What evaluation reads.

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyCapsuleMethods, PyTuple};
+use pyo3::types::{PyCapsule, PyCapsuleMethods};
 use std::ffi::CStr;
 
 use super::columns::Column;
@@ -35,15 +35,21 @@ impl Table {
     pub(crate) fn read(argument: &str, table: &Bound<'_, PyAny>) -> PyResult<Self> {
         if table.hasattr("__arrow_c_stream__")? {
             let capsule = table.call_method0("__arrow_c_stream__")?;
-            let pointer = pointer::<ArrowArrayStream>(&capsule, c"arrow_array_stream")?;
+            let pointer = pointer::<ArrowArrayStream>(argument, &capsule, c"arrow_array_stream")?;
             // SAFETY: a capsule of this name points to a stream.
             return Self::read_stream(argument, unsafe { Owned::take(pointer) });
         }
         if table.hasattr("__arrow_c_array__")? {
             let capsules = table.call_method0("__arrow_c_array__")?;
-            let capsules = capsules.cast::<PyTuple>()?;
-            let schema = pointer::<ArrowSchema>(&capsules.get_item(0)?, c"arrow_schema")?;
-            let array = pointer::<ArrowArray>(&capsules.get_item(1)?, c"arrow_array")?;
+            let Ok((schema, array)) = capsules.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>() else {
+                return Err(wrong_type(
+                    argument,
+                    "a table whose __arrow_c_array__ returns two capsules",
+                    &capsules,
+                ));
+            };
+            let schema = pointer::<ArrowSchema>(argument, &schema, c"arrow_schema")?;
+            let array = pointer::<ArrowArray>(argument, &array, c"arrow_array")?;
             // SAFETY: capsules of these names point to a schema and an array.
             let (schema, array) = unsafe { (Owned::take(schema), Owned::take(array)) };
             return Ok(Self { batches: vec![batch(argument, &schema, array)?] });
@@ -53,8 +59,10 @@ impl Table {
     }
 
     fn read_stream(argument: &str, mut stream: Owned<ArrowArrayStream>) -> PyResult<Self> {
-        let (Some(get_schema), Some(get_next)) = (stream.get().get_schema, stream.get().get_next) else {
-            return Err(PyValueError::new_err(format!("argument '{argument}': the stream was read before")));
+        let (Some(get_schema), Some(get_next), false) =
+            (stream.get().get_schema, stream.get().get_next, stream.is_released())
+        else {
+            return Err(read_before(argument));
         };
         let mut schema = Owned::<ArrowSchema>::empty();
         // SAFETY: both are valid, and the stream says that this is how its schema is asked for.
@@ -79,18 +87,33 @@ impl Table {
 }
 
 fn batch(argument: &str, schema: &Owned<ArrowSchema>, array: Owned<ArrowArray>) -> PyResult<Batch> {
-    let rows = usize::try_from(array.get().length).unwrap_or_default();
+    // Whoever takes a structure out of a capsule marks what is left there as released.
+    if schema.is_released() || array.is_released() {
+        return Err(read_before(argument));
+    }
     // SAFETY: they come from one producer, and the columns are kept with the array. They need the schema no more.
     let column = unsafe { Column::new(schema.get(), array.get()) };
-    let columns = column.and_then(|column| column.members().ok_or("expected columns by name".to_owned()));
-    match columns {
-        Ok((columns, first)) => Ok(Batch { columns, first, rows, _array: OwnedArray(array) }),
+    match column.and_then(Column::members) {
+        Ok((columns, rows)) => {
+            Ok(Batch { columns, first: rows.start, rows: rows.len(), _array: OwnedArray(array) })
+        }
         Err(error) => Err(PyValueError::new_err(format!("argument '{argument}': {error}"))),
     }
 }
 
-fn pointer<T>(capsule: &Bound<'_, PyAny>, name: &CStr) -> PyResult<*mut T> {
-    Ok(capsule.cast::<PyCapsule>()?.pointer_checked(Some(name))?.as_ptr().cast())
+#[cold]
+fn read_before(argument: &str) -> PyErr {
+    PyValueError::new_err(format!("argument '{argument}': it was read before, and can be read once"))
+}
+
+fn pointer<T>(argument: &str, capsule: &Bound<'_, PyAny>, name: &CStr) -> PyResult<*mut T> {
+    let pointer =
+        capsule.cast::<PyCapsule>().ok().and_then(|capsule| capsule.pointer_checked(Some(name)).ok());
+    let pointer = pointer.ok_or_else(|| {
+        let expected = format!("a table that hands over a capsule called {name:?}");
+        wrong_type(argument, &expected, capsule)
+    })?;
+    Ok(pointer.as_ptr().cast())
 }
 
 fn check(argument: &str, stream: &mut Owned<ArrowArrayStream>, failed: i32) -> PyResult<()> {
