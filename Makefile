@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.stamp-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.v
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance conformance-coverage fuzz lint format bench bench-instructions wheel clean rust-toolchain
+.PHONY: help demo test conformance conformance-coverage fuzz lint format bench bench-instructions wheel wheel-pgo clean rust-toolchain
 .PHONY: compute compute-test compute-bench compute-viceroy
 
 help: ## Show this list
@@ -73,6 +73,13 @@ wheel: rust-toolchain $(STAMP)/build ## Build the sdist and, from it alone, the 
 	rm -rf dist && mkdir -p dist
 	$(BIN)/maturin sdist --quiet --out dist
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist dist/*.tar.gz
+	@ls -l dist
+
+wheel-pgo: rust-toolchain $(STAMP)/build ## Build a wheel with what a profile of benches/train.py tells the compiler
+	@ls "$$(rustc --print sysroot)"/lib/rustlib/*/bin/llvm-profdata >/dev/null 2>&1 \
+		|| command -v llvm-profdata >/dev/null || { echo 'llvm-profdata is needed: rustup component add llvm-tools' >&2; exit 1; }
+	rm -f dist/statsig_fastly-*.whl
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --pgo --interpreter $(BIN)/python --out dist
 	@ls -l dist
 
 # Fastly Compute has an environment of its own: Python 3.12 or newer builds components.

@@ -107,3 +107,7 @@ with s.Statsig("secret-key", s.StatsigOptions(data_adapter=s.MemoryAdapter(sampl
     assert done.returncode == 2
     assert "pip install 'statsig-fastly[cli]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_wheels_are_optimised_for_can_be_run() -> None:
+    run(sys.executable, ROOT / "benches" / "train.py", cwd=ROOT)
