@@ -46,24 +46,22 @@ pub enum Compiled {
 /// closing brace are ignored, as in the reference.
 pub fn compile(payload: &[u8]) -> Result<Compiled, LoadError> {
     check_start(payload)?;
-    let ruleset = match read_faultless(payload) {
-        Some((top, parts)) => compile_v2(&top, parts),
-        None => {
-            let mut top = parse_top(payload)?;
-            if !required::<bool>("has_updates", top.has_updates, "a boolean")? {
-                return Ok(Compiled::NoUpdates);
-            }
-            let gates = top.feature_gates.ok_or(LoadError::Missing {
-                field: "feature_gates",
-                expected: "an object of specs by name, or (v1) an array of specs",
-            })?;
-            if gates.get().starts_with('[') {
-                compile_v1(&mut top)
-            } else {
-                let parts = read_v2(&mut top)?;
-                compile_v2(&top, parts)
-            }
-        }
+    if let Some((top, parts)) = read_faultless(payload) {
+        return Ok(Compiled::Ruleset(Box::new(compile_v2(&top, parts)?)));
+    }
+    let mut top = parse_top(payload)?;
+    if !required::<bool>("has_updates", top.has_updates, "a boolean")? {
+        return Ok(Compiled::NoUpdates);
+    }
+    let gates = top.feature_gates.ok_or(LoadError::Missing {
+        field: "feature_gates",
+        expected: "an object of specs by name, or (v1) an array of specs",
+    })?;
+    let ruleset = if gates.get().starts_with('[') {
+        compile_v1(&mut top)
+    } else {
+        let parts = read_v2(&mut top)?;
+        compile_v2(&top, parts)
     }?;
     Ok(Compiled::Ruleset(Box::new(ruleset)))
 }
