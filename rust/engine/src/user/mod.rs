@@ -162,12 +162,14 @@ impl Layout {
     #[inline]
     #[must_use]
     pub fn of_id(len: usize) -> Option<Self> {
-        if len >= u32::MAX as usize {
-            return None;
-        }
+        is_addressable(len).then(|| Self::of_addressable_id(len))
+    }
+
+    #[inline]
+    fn of_addressable_id(len: usize) -> Self {
         let mut layout = Self::EMPTY;
         layout.standard[0] = Span { start: 0, len: len as u32 };
-        Some(layout)
+        layout
     }
 }
 
@@ -179,12 +181,20 @@ pub struct PackedUser {
     layout: Layout,
 }
 
+/// True if texts of so many bytes can be told by spans.
+#[inline]
+fn is_addressable(len: usize) -> bool {
+    len < u32::MAX as usize
+}
+
 impl PackedUser {
     /// A user who is nothing but an id. None if that is of 4 GiB or more.
     #[inline]
     #[must_use]
     pub fn of_id(id: &str) -> Option<Self> {
-        Layout::of_id(id.len()).map(|layout| Self { text: id.to_owned(), layout })
+        // Not by a layout that may be none: that would be copied once more.
+        is_addressable(id.len())
+            .then(|| Self { text: id.to_owned(), layout: Layout::of_addressable_id(id.len()) })
     }
 
     /// What evaluation reads.
