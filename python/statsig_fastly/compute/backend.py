@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from statsig_fastly.adapters.checks import check_text
+from statsig_fastly.compute.exchange import body_of, fields
 from statsig_fastly.compute.faults import NOT_INSIDE, fault_name, fault_text
 from statsig_fastly.transport import ERROR_BODY_BYTES, Response, TransportError
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BackendTransport"]
 
-_NAMES_BYTES = 8192
-_VALUE_BYTES = 8192
 _PIECE_BYTES = 64 * 1024
 _SECRET_BYTES = 64 * 1024
 _LONGEST_MS = (1 << 32) - 1
@@ -66,7 +65,7 @@ class BackendTransport:
         # Raised at the end: a traceback through the bindings would drag along frames that hold the headers.
         try:
             with backend.Backend.open(self._backend) as opened:
-                pending = http_req.send_async(self._written(request), _body(request), opened)
+                pending = http_req.send_async(self._written(request), body_of([request.body or b""]), opened)
                 time_left = min(max(1, int(request.total_timeout * 1000)), _LONGEST_MS)
                 if async_io.select_with_timeout([pending], time_left) is None:
                     failure = f"did not answer within {request.total_timeout:g} s (total_timeout)"
@@ -150,24 +149,5 @@ def _secret(store_name: str, name: str) -> bytes:
     raise TransportError(f"{who}: there is no such secret", reason="unreachable")
 
 
-def _body(request: Request) -> Any:  # noqa: ANN401
-    from wit_world.imports import http_body
-
-    body = http_body.new()
-    left = memoryview(request.body or b"")
-    while left:
-        # It may take less than it is given.
-        left = left[http_body.write(body, bytes(left[:_PIECE_BYTES])) :]
-    return body
-
-
 def _received_headers(response: Any) -> dict[str, str]:  # noqa: ANN401
-    headers: dict[str, str] = {}
-    cursor: int | None = 0
-    while cursor is not None:
-        names, cursor = response.get_header_names(_NAMES_BYTES, cursor)
-        for name in names.split("\0"):
-            if name:
-                value: bytes | None = response.get_header_value(name, _VALUE_BYTES)
-                headers[name.lower()] = (value or b"").decode("latin-1")
-    return headers
+    return {name: b", ".join(values).decode("latin-1") for name, values in fields(response)}

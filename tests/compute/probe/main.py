@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import traceback
+import wsgiref.validate  # noqa: F401 - for a test: nothing can be imported later
 from typing import Any
 
 import statsig_fastly
