@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import gzip
+import importlib
 import json
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -98,6 +100,32 @@ def test_what_bindings_raise() -> None:
 
     assert (fault_name(TooManyRequests()), is_passing(TooManyRequests())) == ("too many requests", True)
     assert fault_name(Err()) == "internal error"
+
+
+# Versions
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_one_version() -> None:
+    version = re.escape(statsig_fastly.__version__)
+    for path, line in {
+        PACKAGE / "compute" / "engine.py": f'^_VERSION = "{version}"$',
+        ROOT / "pyproject.toml": f'^compute = \\["statsig-fastly-compute=={version}"\\]$',
+        ROOT / "rust" / "compute" / "pyproject.toml": f'^version = "{version}"$',
+    }.items():
+        assert re.search(line, path.read_text(), re.MULTILINE), path
+
+
+def test_engine_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ModuleType("statsig_fastly_compute._native")
+    engine.__version__ = "0.0.9"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "statsig_fastly_compute", ModuleType("statsig_fastly_compute"))
+    monkeypatch.setitem(sys.modules, "statsig_fastly_compute._native", engine)
+    said = "statsig-fastly-compute has version 0.0.9, and statsig-fastly "
+    with pytest.raises(ImportError, match=said):
+        importlib.import_module("statsig_fastly.compute.engine")
+    assert sys.modules["statsig_fastly._native"] is not engine
 
 
 # Lines of a log
