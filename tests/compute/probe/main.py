@@ -24,7 +24,7 @@ baked = statsig_fastly.Statsig(
     statsig_fastly.StatsigOptions(
         data_adapter=statsig_fastly.ComputeKVAdapter("statsig", "statsig-specs"),
         bootstrap=json.dumps({**sample_project(gates=20, configs=16), "time": 1}),
-        sync_policy=statsig_fastly.SyncPolicy.on_request(max_age=0.001),
+        sync_policy=statsig_fastly.SyncPolicy.background(0.001, jitter=1.0),
         disable_all_logging=True,
     ),
 )
