@@ -18,6 +18,7 @@ from statsig_fastly.sample_project import sample_users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from event_sink import EventSink
 
@@ -377,6 +378,25 @@ def test_no_secret_is_shown(probe: Probe, fastly: Fastly) -> None:
     told = probe(start, CHECK, "answer = repr(shared['statsig'].stats()) + repr(vars(shared['statsig']))")[2]
     assert "invalid argument" in told
     assert "the-store" not in told
+
+
+def test_backend_without_being_asked(probe: Probe, sink: EventSink) -> None:
+    """There is no other way out."""
+    probe(START.replace("make()", "make(log_event_transport=None)"), CHECK)
+    assert [event for event in sink.events if "gate_exposure" in event["eventName"]]
+    assert {sent.headers["statsig-api-key"] for sent in sink.requests} == {"secret-inside"}
+
+
+def test_flush_that_fails_is_logged(probe_program: Any, fastly: Fastly, tmp_path: Path) -> None:
+    from compute.sandbox import Sandbox
+
+    output = tmp_path / "output"
+    transport = "from statsig_fastly.transport import HttpTransport\n"
+    start = transport + START.replace("make()", "make(log_event_transport=HttpTransport())")
+    asks = [Ask("POST", body=Body(bytearray(source.encode()))) for source in (start, CHECK)]
+    responses = Sandbox(probe_program, fastly, output=output).serve(asks)
+    assert [response.status for response in responses] == [200, 200]
+    assert "flushing events failed" in output.read_text()
 
 
 def test_retry_after_is_kept_to(probe: Probe, fastly: Fastly) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,6 +58,8 @@ url = "{sink.base}"
         for line in server.stdout:
             said += line
             if listening := re.search(r"http://127\.0\.0\.1:[1-9]\d*", line):
+                # What it says later must not fill the pipe.
+                threading.Thread(target=server.stdout.read, daemon=True).start()
                 yield listening[0]
                 break
         else:

@@ -119,16 +119,18 @@ class StatsigHttpIncoming:
 
     def _after(self) -> None:
         try:
-            self._statsig.request_ended()
-        except Exception:  # the request is answered  # noqa: BLE001
+            look = self._statsig.request_ended()
+            if look is not None:
+                look.result()
+        except BaseException:  # the request is answered  # noqa: BLE001
             _log.warning("looking for updates failed", exc_info=True)
         if self._flush_always or self._statsig.flush_due:
             self._flush()
 
     def _flush(self) -> None:
         try:
-            self._statsig.flush().wait()
-        except Exception:  # the request is answered  # noqa: BLE001
+            self._statsig.flush().result()
+        except BaseException:  # the request is answered  # noqa: BLE001
             _log.warning("flushing events failed", exc_info=True)
 
     def _answer(self, environ: WSGIEnvironment, closing: list[Callable[[], object]]) -> _Answer:
