@@ -6,7 +6,9 @@ import ast
 import gzip
 import importlib
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -126,6 +128,25 @@ def test_engine_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImportError, match=said):
         importlib.import_module("statsig_fastly.compute.engine")
     assert sys.modules["statsig_fastly._native"] is not engine
+
+
+# The build
+
+
+@pytest.mark.parametrize("rustc", ["there-is-no-such-rustc", sys.executable])
+def test_build_says_what_is_missing(rustc: str) -> None:
+    """Also where there is a `rustc` that fails, as that of rustup does without a toolchain."""
+    built = subprocess.run(
+        [sys.executable, ROOT / "rust" / "compute" / "build.py"],
+        env={**os.environ, "RUSTC": rustc},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert built.returncode == 1
+    assert built.stderr.startswith("a Rust toolchain is needed: https://rustup.rs")
+    assert len(built.stderr.splitlines()) == 1
 
 
 # Lines of a log
