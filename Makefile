@@ -91,7 +91,7 @@ compute-test: $(GATE) $(SERVICES)/probe.wasm $(STAMP)/native ## Run components i
 compute-bench: $(GATE) $(SERVICES)/bench.wasm $(SERVICES)/plain.wasm $(STAMP)/native ## Measure a component in wasmtime
 	PYTHONPATH=tests $(COMPUTE)/bin/python benches/compute/measure.py
 
-compute-viceroy: $(GATE) $(STAMP)/native ## Run the example component in Viceroy, Fastly's local server
+compute-viceroy: $(GATE) $(SERVICES)/probe.wasm $(STAMP)/native ## Run components in Viceroy, Fastly's local server
 	@command -v viceroy >/dev/null || { echo 'Viceroy is missing: cargo install --locked viceroy' >&2; exit 1; }
 	$(COMPUTE)/bin/python -m pytest tests/compute/test_viceroy.py $(PYTEST_ARGS)
 

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from small_project import started
 from statsig_fastly import AdapterError, ComputeConfigAdapter, ComputeKVAdapter, SpecAdapter, StatsigOptions
 from statsig_fastly.compute.backend import BackendTransport
 from statsig_fastly.compute.baked import bake
-from statsig_fastly.compute.faults import fault_name, is_passing
+from statsig_fastly.compute.faults import fault_name, fault_text, is_passing
 from statsig_fastly.compute.log_endpoint import LogEndpointTransport, lines
 from statsig_fastly.compute.wsgi import StatsigHttpIncoming
 from statsig_fastly.transport import Request, Transport, TransportError
@@ -101,7 +102,39 @@ def test_what_bindings_raise() -> None:
         value = KvError_InternalError()
 
     assert (fault_name(TooManyRequests()), is_passing(TooManyRequests())) == ("too many requests", True)
-    assert fault_name(Err()) == "internal error"
+    assert fault_name(Err()) == fault_text(Err()) == "internal error"
+
+
+def test_errors_with_details() -> None:
+    """As sending a request raises them."""
+
+    @dataclass
+    class Error_GenericError: ...  # noqa: N801 - as the bindings call it
+
+    @dataclass
+    class Tls:
+        alert: int
+
+    @dataclass
+    class ErrorWithDetail:
+        detail: object
+        error: object
+
+    class Err(Exception):  # noqa: N818 - so is this
+        def __init__(self, value: object) -> None:
+            super().__init__(value)
+            self.value = value
+
+    bare = Err(ErrorWithDetail(None, Error_GenericError()))
+    assert (fault_text(bare), is_passing(bare)) == ("generic error", True)
+    told = fault_text(Err(ErrorWithDetail(Tls(40), Error_GenericError())))
+    assert told == f"generic error: {Tls(40)!r}"
+    assert fault_text(Err(Error_GenericError())) == "generic error"
+
+    class Wrapped(Exception): ...  # noqa: N818 - as `fastly_compute` raises it
+
+    assert fault_text(Wrapped(ErrorWithDetail(None, Error_GenericError()))) == "generic error"
+    assert fault_text(Wrapped(ErrorWithDetail(Tls(40), Error_GenericError()))) == told
 
 
 # Versions

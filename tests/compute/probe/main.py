@@ -1,7 +1,7 @@
 """A Compute service that runs what it is sent: how the tests look into a sandbox.
 
-The body of a request is Python; the response is what it leaves in `answer`, as JSON, or 500 and a traceback.
-`shared` keeps things from one request to the next.
+The body of a request is Python; the response is what it leaves in `answer`, as JSON, or in `response`; or 500
+and a traceback. `shared` keeps things from one request to the next.
 """
 
 from __future__ import annotations
@@ -43,14 +43,16 @@ class _Client:
 
 def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     """Runs the body."""
-    names = {"shared": shared, "answer": None}
+    names = {"json": json, "shared": shared, "environ": environ, "answer": None, "response": None}
     try:
         exec(environ["wsgi.input"].read().decode(), names)  # noqa: S102 - that is the point
         status, text = "200 OK", json.dumps(names["answer"])
     except BaseException:  # noqa: BLE001
         status, text = "500 Internal Server Error", traceback.format_exc()
-    start_response(status, [("content-type", "application/json")])
-    return [text.encode()]
+    own: Any = names["response"]
+    status, fields, parts = own or (status, [("content-type", "application/json")], [text.encode()])
+    start_response(status, fields)
+    return parts
 
 
 HttpIncoming = StatsigHttpIncoming(app, _Client(), reuse_sandboxes_for_ms=1000)  # type: ignore[arg-type]
