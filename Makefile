@@ -70,9 +70,9 @@ bench-instructions: rust-toolchain $(STAMP)/native ## Count instructions per cal
 	PYTHONPATH=benches $(BIN)/python benches/instructions/count.py
 
 wheel: rust-toolchain $(STAMP)/build ## Build the sdist and, from it alone, the wheel, into dist/
-	rm -rf dist && mkdir -p dist
+	rm -f dist/statsig_fastly-* && mkdir -p dist
 	$(BIN)/maturin sdist --quiet --out dist
-	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist dist/*.tar.gz
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist dist/statsig_fastly-*.tar.gz
 	@ls -l dist
 
 wheel-pgo: rust-toolchain $(STAMP)/build ## Build a wheel with what a profile of benches/train.py tells the compiler
@@ -98,7 +98,7 @@ compute-test: $(GATE) $(SERVICES)/probe.wasm $(STAMP)/native ## Run components i
 compute-bench: $(GATE) $(SERVICES)/bench.wasm $(SERVICES)/plain.wasm $(STAMP)/native ## Measure a component in wasmtime
 	PYTHONPATH=tests $(COMPUTE)/bin/python benches/compute/measure.py
 
-compute-viceroy: $(GATE) $(STAMP)/native ## Run the example component in Viceroy, Fastly's local server
+compute-viceroy: $(GATE) $(SERVICES)/probe.wasm $(STAMP)/native ## Run components in Viceroy, Fastly's local server
 	@command -v viceroy >/dev/null || { echo 'Viceroy is missing: cargo install --locked viceroy' >&2; exit 1; }
 	$(COMPUTE)/bin/python -m pytest tests/compute/test_viceroy.py $(PYTEST_ARGS)
 
@@ -115,6 +115,7 @@ $(COMPUTE)/.stamp: pyproject.toml
 $(COMPUTE)/.engine: $(RUST_SOURCES) $(wildcard rust/compute/*.* rust/compute/*/*.py) $(COMPUTE)/.stamp | rust-toolchain
 	@echo 'Building the engine for WebAssembly, and a standard library to go with it: some minutes the first time.'
 	$(COMPUTE)/bin/python rust/compute/build.py
+	@rm -f dist/statsig_fastly_compute-*
 	$(COMPUTE)/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./rust/compute
 	$(COMPUTE)/bin/pip install --quiet --no-deps --force-reinstall dist/statsig_fastly_compute-*.whl
 	@touch $@

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 import gzip
+import importlib
 import json
+import os
 import re
+import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +24,7 @@ from small_project import started
 from statsig_fastly import AdapterError, ComputeConfigAdapter, ComputeKVAdapter, SpecAdapter, StatsigOptions
 from statsig_fastly.compute.backend import BackendTransport
 from statsig_fastly.compute.baked import bake
-from statsig_fastly.compute.faults import fault_name, is_passing
+from statsig_fastly.compute.faults import fault_name, fault_text, is_passing
 from statsig_fastly.compute.log_endpoint import LogEndpointTransport, lines
 from statsig_fastly.compute.wsgi import StatsigHttpIncoming
 from statsig_fastly.transport import Request, Transport, TransportError
@@ -97,7 +102,84 @@ def test_what_bindings_raise() -> None:
         value = KvError_InternalError()
 
     assert (fault_name(TooManyRequests()), is_passing(TooManyRequests())) == ("too many requests", True)
-    assert fault_name(Err()) == "internal error"
+    assert fault_name(Err()) == fault_text(Err()) == "internal error"
+
+
+def test_errors_with_details() -> None:
+    """As sending a request raises them."""
+
+    @dataclass
+    class Error_GenericError: ...  # noqa: N801 - as the bindings call it
+
+    @dataclass
+    class Tls:
+        alert: int
+
+    @dataclass
+    class ErrorWithDetail:
+        detail: object
+        error: object
+
+    class Err(Exception):  # noqa: N818 - so is this
+        def __init__(self, value: object) -> None:
+            super().__init__(value)
+            self.value = value
+
+    bare = Err(ErrorWithDetail(None, Error_GenericError()))
+    assert (fault_text(bare), is_passing(bare)) == ("generic error", True)
+    told = fault_text(Err(ErrorWithDetail(Tls(40), Error_GenericError())))
+    assert told == f"generic error: {Tls(40)!r}"
+    assert fault_text(Err(Error_GenericError())) == "generic error"
+
+    class Wrapped(Exception): ...  # noqa: N818 - as `fastly_compute` raises it
+
+    assert fault_text(Wrapped(ErrorWithDetail(None, Error_GenericError()))) == "generic error"
+    assert fault_text(Wrapped(ErrorWithDetail(Tls(40), Error_GenericError()))) == told
+
+
+# Versions
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_one_version() -> None:
+    version = re.escape(statsig_fastly.__version__)
+    for path, line in {
+        PACKAGE / "compute" / "engine.py": f'^_VERSION = "{version}"$',
+        ROOT / "pyproject.toml": f'^compute = \\["statsig-fastly-compute=={version}"\\]$',
+        ROOT / "rust" / "compute" / "pyproject.toml": f'^version = "{version}"$',
+    }.items():
+        assert re.search(line, path.read_text(), re.MULTILINE), path
+
+
+def test_engine_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ModuleType("statsig_fastly_compute._native")
+    engine.__version__ = "0.0.9"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "statsig_fastly_compute", ModuleType("statsig_fastly_compute"))
+    monkeypatch.setitem(sys.modules, "statsig_fastly_compute._native", engine)
+    said = "statsig-fastly-compute has version 0.0.9, and statsig-fastly "
+    with pytest.raises(ImportError, match=said):
+        importlib.import_module("statsig_fastly.compute.engine")
+    assert sys.modules["statsig_fastly._native"] is not engine
+
+
+# The build
+
+
+@pytest.mark.parametrize("rustc", ["there-is-no-such-rustc", sys.executable])
+def test_build_says_what_is_missing(rustc: str) -> None:
+    """Also where there is a `rustc` that fails, as that of rustup does without a toolchain."""
+    built = subprocess.run(
+        [sys.executable, ROOT / "rust" / "compute" / "build.py"],
+        env={**os.environ, "RUSTC": rustc},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert built.returncode == 1
+    assert built.stderr.startswith("a Rust toolchain is needed: https://rustup.rs")
+    assert len(built.stderr.splitlines()) == 1
 
 
 # Lines of a log

@@ -149,6 +149,38 @@ def test_a_flush_by_hand_does_not_wait_for_the_backoff(emulator: Emulator, clock
     delivery.shutdown(0)
 
 
+def test_a_clock_that_was_ahead_when_it_began(emulator: Emulator, clock: StandingClock) -> None:
+    """Of the machine that built a component of Fastly Compute, for example."""
+    log = NamedEvents()
+    delivery = delivery_to(emulator.url, log, clock=clock)
+    clock.now -= 3600
+    log.record(*names(0, 25))
+    assert delivery.flush_due
+    assert delivery.flush(10) == FlushResult(25, 0, 0)
+    delivery.shutdown(0)
+
+
+def test_without_threads_a_flush_ends_with_the_first_failure(
+    emulator: Emulator, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("statsig_fastly.threads.CAN_START_THREADS", False)
+    monkeypatch.setattr("statsig_fastly.step_thread.CAN_START_THREADS", False)
+    log = NamedEvents()
+    delivery = delivery_to(emulator.url, log, clock=clock)
+    emulator.fault(Fault(status=500, times=30))
+    for number in range(30):
+        log.record(*names(number * 10, number * 10 + 10))
+        delivery.flush(None)
+        assert len(emulator.requests) == number + 1
+    while delivery.waiting:
+        before = len(emulator.requests)
+        delivery.flush(None)
+        assert before < len(emulator.requests) <= before + 8
+    assert sorted(arrived(emulator)) == sorted(names(0, 300))
+    balanced(delivery)
+    delivery.shutdown(0)
+
+
 def test_a_collector_that_is_down_for_five_minutes(emulator: Emulator, clock: StandingClock) -> None:
     log = NamedEvents()
     delivery = delivery_to(emulator.url, log, clock=clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ class Chance:
     """Numbers from 0 to 1.
 
     Args:
-        given: What gives them; None for a generator of its own, which is made when it is first needed.
+        given: What gives them; None for the system.
     """
 
     def __init__(self, given: Callable[[], float] | None = None) -> None:
@@ -27,10 +28,11 @@ class Chance:
         """The next one."""
         if self._given is None:
             # Imported with the first use: it brings hashlib. Not the module's own numbers, which may be
-            # seeded, and counted on, by the application.
-            from random import Random
+            # seeded, and counted on, by the application; and none with a state, which forked children and the
+            # sandboxes of a Compute service would have in common.
+            from random import SystemRandom
 
-            self._given = Random().random  # noqa: S311 - nothing secret
+            self._given = SystemRandom().random
         return self._given()
 
 
@@ -70,7 +72,8 @@ class Backoff:
         self._clock = clock
         self._chance = Chance(random)
         self.seconds = SHORTEST_S
-        self.own_until = self.asked_until = clock()
+        # Not now: that may be the future of a Compute service, which is made by a machine with another clock.
+        self.own_until = self.asked_until = -math.inf
 
     @property
     def until(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from statsig_fastly.events import EventDelivery, FlushResult
     from statsig_fastly.explain import CheckKind, Explanation
     from statsig_fastly.sync.stats import SyncDetails
+    from statsig_fastly.transport import Transport
 
 __all__ = ["Statsig"]
 
@@ -354,7 +356,7 @@ class Statsig(LocalOverrides, quick_calls=True):
             spool_max_bytes=options.spool_max_bytes,
             exit_timeout_ms=options.exit_timeout_ms,
         )
-        delivery = EventDelivery(log, settings, as_transport(options.log_event_transport))
+        delivery = EventDelivery(log, settings, _transport(options))
         log.on_waiting(delivery.notify)
         delivery.resume()
         return delivery
@@ -365,6 +367,14 @@ class Statsig(LocalOverrides, quick_calls=True):
         sent = _nothing_sent() if delivery is None else delivery.shutdown(timeout or 0.0)
         self._sync.close()
         return sent
+
+
+def _transport(options: StatsigOptions) -> Transport:
+    if options.log_event_transport is None and sys.platform == "wasi":
+        from statsig_fastly.compute.backend import BackendTransport
+
+        return BackendTransport()  # a Compute service has no other way out
+    return as_transport(options.log_event_transport)
 
 
 def _event_log(options: StatsigOptions) -> EventLog:

@@ -96,7 +96,7 @@ class StatsigOptions:
         spool_max_bytes: How much is kept there; of more, the oldest is removed and counted.
         exit_timeout_ms: For how long the process, when it ends, goes on sending events, in ms.
         log_event_transport: What events are sent through, such as a `urllib3.PoolManager` with a proxy. None:
-            a pool of connections of the client's own.
+            a pool of connections of the client's own; in a Fastly Compute service, its backend `statsig`.
 
     Raises:
         TypeError: An argument has the wrong type.

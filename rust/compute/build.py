@@ -71,6 +71,9 @@ def _output(command: list[str], missing: str) -> str:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     except FileNotFoundError:
         sys.exit(missing)
+    except subprocess.CalledProcessError as failure:
+        # Such as that of rustup where it has no toolchain.
+        sys.exit(f"{missing} ({command[0]} says: {' '.join(failure.stderr.split())})")
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:

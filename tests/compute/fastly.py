@@ -54,7 +54,11 @@ class Body(Resource):
 
 @dataclass
 class Ask(Resource):
-    """A request of a client to the service, or of the service to a backend."""
+    """A request of a client to the service, or of the service to a backend.
+
+    Attributes:
+        headers: By names in lower case. Between several values is a NUL.
+    """
 
     resource = ("http-req", "request")
     method: str = "GET"
@@ -65,7 +69,11 @@ class Ask(Resource):
 
 @dataclass
 class Response(Resource):
-    """A response of the service to a client, or of a backend to the service."""
+    """A response of the service to a client, or of a backend to the service.
+
+    Attributes:
+        headers: As those of `Ask`.
+    """
 
     resource = ("http-resp", "response")
     status: int = 200
@@ -192,25 +200,31 @@ class Fastly:
         request.method = method
         return ok()
 
-    def _get_method(self, request: Ask, _: int) -> Variant:
-        return ok(request.method)
+    def _get_method(self, request: Ask, most: int) -> Variant:
+        return _text(request.method, most)
 
     def _set_uri(self, request: Ask, uri: str) -> Variant:
         request.uri = uri
         return ok()
 
-    def _get_uri(self, request: Ask, _: int) -> Variant:
-        return ok(request.uri)
+    def _get_uri(self, request: Ask, most: int) -> Variant:
+        return _text(request.uri, most)
 
-    def _set_header(self, message: Ask | Response, name: str, value: bytes) -> Variant:
+    def _insert_header(self, message: Ask | Response, name: str, value: bytes) -> Variant:
+        if b"\n" in value:
+            return err(Variant("invalid-argument"))
         message.headers[name.lower()] = value
         return ok()
 
-    def _header_names(self, message: Ask | Response, _: int, cursor: int) -> Variant:
-        return ok(("".join(f"{name}\0" for name in [*message.headers][cursor:]), None))
+    def _append_header(self, message: Ask | Response, name: str, value: bytes) -> Variant:
+        before = message.headers.get(name.lower())
+        return self._insert_header(message, name, value if before is None else before + b"\0" + value)
 
-    def _header_value(self, message: Ask | Response, name: str, _: int) -> Variant:
-        return ok(message.headers.get(name.lower()))
+    def _header_names(self, message: Ask | Response, most: int, cursor: int) -> Variant:
+        return _pieces([name.encode() for name in message.headers], most, cursor, bytes.decode)
+
+    def _header_values(self, message: Ask | Response, name: str, most: int, cursor: int) -> Variant:
+        return _pieces(message.headers[name.lower()].split(b"\0"), most, cursor, bytes)
 
     def _get_status(self, response: Response) -> Variant:
         return ok(response.status)
@@ -294,11 +308,26 @@ class Fastly:
         self.logs.setdefault(endpoint.name, []).append(message)
 
 
+def _text(text: str, most: int) -> Variant:
+    size = len(text.encode())
+    return ok(text) if size <= most else err(Variant("buffer-len", size))
+
+
+def _pieces(pieces: list[bytes], most: int, cursor: int, form: Callable[[bytes], Any]) -> Variant:
+    """As many as there is room for, each with a NUL behind it, and the number of the first that is left."""
+    taken = b""
+    for number, piece in enumerate(pieces[cursor:], cursor):
+        if len(taken) + len(piece) + 1 > most:
+            return ok((form(taken), number)) if taken else err(Variant("buffer-len", len(piece) + 1))
+        taken += piece + b"\0"
+    return ok((form(taken), None))
+
+
 _MESSAGE = {
-    "insert-header": "set_header",
-    "append-header": "set_header",
+    "insert-header": "insert_header",
+    "append-header": "append_header",
     "get-header-names": "header_names",
-    "get-header-value": "header_value",
+    "get-header-values": "header_values",
 }
 
 # The functions of each interface, and what they are called here.

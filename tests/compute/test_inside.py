@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from statsig_fastly.sample_project import sample_users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from event_sink import EventSink
 
@@ -129,6 +131,8 @@ def test_looks_follow_the_response(probe: Probe, fastly: Fastly) -> None:
             "ComputeKVAdapter('statsig', 'statsig-specs', max_payload_bytes=1000)",
             "more than the limit of 1,000 bytes",
         ),
+        ("ComputeKVAdapter('large', 'plain')", "more than the limit of 8,000,000 bytes"),
+        ("ComputeKVAdapter('large', 'bomb')", "more than 8,000,000 bytes when it is decompressed"),
         ("ComputeConfigAdapter('nowhere', 'k')", "Config Store 'nowhere': the service has no such store"),
         ("ComputeConfigAdapter('small', 'k')", "Config Store 'small': the store has no such key"),
         ("ComputeConfigAdapter('small', 'broken')", "not a JSON object"),
@@ -136,6 +140,9 @@ def test_looks_follow_the_response(probe: Probe, fastly: Fastly) -> None:
 )
 def test_adapter_says_what_is_wrong(probe: Probe, fastly: Fastly, adapter: str, said: str) -> None:
     fastly.config["small"] = {"broken": "[]"}
+    if "large" in adapter:
+        large = b'{"a": "' + bytes(50_000_000)
+        fastly.kv["large"] = {"plain": Item(large), "bomb": Item(gzip.compress(large, 1))}
     (told,) = probe(
         f"{MAKE}from statsig_fastly import AdapterError\ntry:\n    {adapter}.fetch()\n"
         "except AdapterError as error:\n    answer = str(error)"
@@ -214,6 +221,45 @@ def test_baked(probe: Probe, fastly: Fastly) -> None:
     assert fastly.account == ["response", "response", "kv", "body", "response", "kv"]
 
 
+def test_largest_payload(probe: Probe, fastly: Fastly, project: dict[str, Any]) -> None:
+    """It fits into the memory of a sandbox beside the one that it replaces, also in a costly form."""
+    condition = next(name for name, one in project["condition_map"].items() if one["operator"] == "any")
+    conditions = project["condition_map"]
+
+    def publish(time: int) -> str:
+        many = {**conditions[condition], "targetValue": [f"{number:08}" for number in range(680_000)]}
+        larger = {**project, "time": time, "checksum": str(time)}
+        larger["condition_map"] = {**conditions, condition: many}
+        body = json.dumps(larger, separators=(",", ":")).encode()
+        assert 7_700_000 < len(body) <= 8_000_000
+        fastly.kv["statsig"]["statsig-specs"] = Item(gzip.compress(body, 1), generation=time)
+        return "answer = shared['statsig'].sync().result().outcome"
+
+    base = project["time"]
+    publish(base + 1)
+    assert probe(START, lambda: publish(base + 2), lambda: publish(base + 3)) == [True, "applied", "applied"]
+
+
+# Chance
+
+
+def test_chance_is_not_part_of_the_component(probe_program: Any, fastly: Fastly) -> None:
+    """Not even that of a client which was started while the component was built."""
+    from compute.sandbox import Sandbox
+
+    source = (
+        "import json, main, os, random\nfrom statsig_fastly import Statsig, StatsigOptions\n"
+        "answer = [main.baked._sync.schedule._pause(0, None), random.random(), os.urandom(8).hex(),"
+        " Statsig('secret-x', StatsigOptions(disable_all_logging=True))._session]"
+    )
+    told = []
+    for _ in range(2):
+        ask = Ask("POST", body=Body(bytearray(source.encode())))
+        (response,) = Sandbox(probe_program, fastly).serve([ask])
+        told.append(json.loads(response.text))
+    assert not {*told[0]} & {*told[1]}
+
+
 # Events
 
 
@@ -247,6 +293,110 @@ def test_events_that_cannot_be_sent_wait(probe: Probe, fastly: Fastly, backend: 
     assert said in told[2][1]
     assert told[3][0] == 0
     assert told[3][1] > 0
+
+
+def test_an_outage_costs_one_request_each_time(probe: Probe, fastly: Fastly, sink: EventSink) -> None:
+    """Fastly allows 32 requests to backends: what waits must not use them up, then or later."""
+    working = fastly.backends["statsig"]
+    fastly.backends["statsig"] = lambda _: Response(503, {}, Body(bytearray(b"later")))
+    made = []
+
+    def check(number: int) -> Callable[[], str]:
+        def source() -> str:
+            made.append(fastly.counts["backend"])
+            if number == 60:
+                fastly.backends["statsig"] = working
+            return f"answer = shared['statsig'].check_gate('user {number}', 'test_fastly')"
+
+        return source
+
+    probe(START, *(check(number) for number in range(65)))
+    each = [after - before for before, after in pairwise(made)]
+    assert set(each[:60]) == {1}
+    assert max(each[60:]) <= 8
+    exposed = {event["user"]["userID"] for event in sink.events if "gate_exposure" in event["eventName"]}
+    assert exposed == {f"user {number}" for number in range(65)}
+
+
+def test_shutdown_waits_between_attempts(probe: Probe, fastly: Fastly) -> None:
+    fastly.backends["statsig"] = lambda _: Response(503, {}, Body(bytearray(b"later")))
+    check = START + "shared['statsig'].check_gate('u', 'test_fastly')\n"
+    (waited,) = probe(
+        f"{check}import time\nbegan = time.monotonic()\n"
+        "shared['statsig'].shutdown(2).wait()\nanswer = time.monotonic() - began"
+    )
+    # A pause is half a second at least.
+    assert fastly.counts["backend"] >= 2
+    assert waited >= 0.5 * (fastly.counts["backend"] - 1)
+
+
+def test_answer_that_never_ends(probe: Probe, fastly: Fastly) -> None:
+    """The time is for the whole answer, though the host only watches its beginning."""
+
+    class Drip(bytearray):
+        def __getitem__(self, _: object) -> bytes:  # type: ignore[override]
+            return b"x"
+
+    fastly.backends["statsig"] = lambda _: Response(200, {}, Body(Drip()))
+    (said,) = probe(
+        MAKE + "from statsig_fastly.transport import Request, TransportError\n"
+        "request = Request(method='GET', url='http://x.test/', total_timeout=0.001, max_body_bytes=5000)\n"
+        "try: BackendTransport('statsig').send(request)\n"
+        "except TransportError as error: answer = [str(error), error.reason]"
+    )
+    assert said == ["backend 'statsig' did not answer within 0.001 s (total_timeout)", "timeout"]
+
+
+@pytest.mark.parametrize(
+    ("secrets", "said"),
+    [
+        ({}, "secret 'SDK_KEY' of Secret Store 'statsig': not found"),
+        ({"statsig": {}}, "secret 'SDK_KEY' of Secret Store 'statsig': there is no such secret"),
+    ],
+)
+def test_without_the_secret_events_wait(probe: Probe, fastly: Fastly, secrets: Any, said: str) -> None:
+    whole, fastly.secrets = fastly.secrets, secrets
+    transport = "BackendTransport('statsig', sdk_key_secret=('statsig', 'SDK_KEY'))"
+
+    def mend() -> str:
+        fastly.secrets = whole
+        return "stats = shared['statsig'].stats().events; answer = [stats.pending, stats.last_error]"
+
+    start = START.replace("make()", f"make(log_event_transport={transport})")
+    count = "answer = shared['statsig'].stats().events.pending"
+    *_, (pending, error), left = probe(start, CHECK, mend, count)
+    assert pending > 0
+    assert error == said
+    assert left == 0
+
+
+def test_no_secret_is_shown(probe: Probe, fastly: Fastly) -> None:
+    """One that no header field can hold: what the host says about it is passed on, and it is not."""
+    fastly.secrets["statsig"]["SDK_KEY"] = b"secret-of\nthe-store"
+    transport = "BackendTransport('statsig', sdk_key_secret=('statsig', 'SDK_KEY'))"
+    start = START.replace("make()", f"make(log_event_transport={transport})")
+    told = probe(start, CHECK, "answer = repr(shared['statsig'].stats()) + repr(vars(shared['statsig']))")[2]
+    assert "invalid argument" in told
+    assert "the-store" not in told
+
+
+def test_backend_without_being_asked(probe: Probe, sink: EventSink) -> None:
+    """There is no other way out."""
+    probe(START.replace("make()", "make(log_event_transport=None)"), CHECK)
+    assert [event for event in sink.events if "gate_exposure" in event["eventName"]]
+    assert {sent.headers["statsig-api-key"] for sent in sink.requests} == {"secret-inside"}
+
+
+def test_flush_that_fails_is_logged(probe_program: Any, fastly: Fastly, tmp_path: Path) -> None:
+    from compute.sandbox import Sandbox
+
+    output = tmp_path / "output"
+    transport = "from statsig_fastly.transport import HttpTransport\n"
+    start = transport + START.replace("make()", "make(log_event_transport=HttpTransport())")
+    asks = [Ask("POST", body=Body(bytearray(source.encode()))) for source in (start, CHECK)]
+    responses = Sandbox(probe_program, fastly, output=output).serve(asks)
+    assert [response.status for response in responses] == [200, 200]
+    assert "flushing events failed" in output.read_text()
 
 
 def test_retry_after_is_kept_to(probe: Probe, fastly: Fastly) -> None:

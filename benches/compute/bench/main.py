@@ -72,10 +72,10 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
 
 
 class _Timed(StatsigHttpIncoming):
-    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _answer(self, environ: WSGIEnvironment, closing: list[Any]) -> Any:
         started = cpu_seconds()
         try:
-            return super()._answer(environ, start_response)
+            return super()._answer(environ, closing)
         finally:
             last["answer"] = cpu_seconds() - started
 

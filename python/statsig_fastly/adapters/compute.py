@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from statsig_fastly.adapters import Payload
 from statsig_fastly.adapters.checks import check_count, check_text, key_problem
 from statsig_fastly.adapters.chunk_reading import ChunkReader, check_announced, digest_of
-from statsig_fastly.adapters.plain_specs import MAX_PAYLOAD_BYTES, plain_specs
+from statsig_fastly.adapters.plain_specs import plain_specs
 from statsig_fastly.chunks import Manifest
 from statsig_fastly.compute.faults import NOT_INSIDE, fault_name, fault_text, is_passing
 from statsig_fastly.errors import AdapterError
@@ -27,6 +27,9 @@ _METADATA_BYTES = 2000
 _PIECE_BYTES = 256 * 1024
 _CONFIG_VALUE_BYTES = 64 * 1024
 _LOOK_UPS = 32
+# What the engine can load beside what it has in use, in 128 MB, even if it is one list of short texts. Memory
+# that is not there ends the sandbox, and the next one with the same payload as well.
+_MAX_PAYLOAD_BYTES = 8_000_000
 
 
 class _Item(NamedTuple):
@@ -153,7 +156,8 @@ class ComputeKVAdapter(_ComputeAdapter):
     Args:
         store: Name of the store, as it is linked to the service.
         config_spec_key: Key of the config specs in the store.
-        max_payload_bytes: Most the config specs may have, in bytes of JSON. A sandbox has 128 MB in all.
+        max_payload_bytes: Most the config specs may have, in bytes of JSON. A sandbox has 128 MB in all: what
+            does not fit ends it.
 
     Raises:
         TypeError: An argument has the wrong type.
@@ -164,7 +168,7 @@ class ComputeKVAdapter(_ComputeAdapter):
     _kind = "KV store"
 
     def __init__(
-        self, store: str, config_spec_key: str, *, max_payload_bytes: int = MAX_PAYLOAD_BYTES
+        self, store: str, config_spec_key: str, *, max_payload_bytes: int = _MAX_PAYLOAD_BYTES
     ) -> None:
         super().__init__(store, config_spec_key, max_payload_bytes)
         if problem := key_problem(config_spec_key):
@@ -216,7 +220,7 @@ class ComputeConfigAdapter(_ComputeAdapter):
     Args:
         store: Name of the store, as it is linked to the service.
         config_spec_key: Key of the config specs in the store.
-        max_payload_bytes: Most the config specs may have, in bytes of JSON.
+        max_payload_bytes: As for `ComputeKVAdapter`.
 
     Raises:
         TypeError: An argument has the wrong type.
@@ -227,7 +231,7 @@ class ComputeConfigAdapter(_ComputeAdapter):
     _kind = "Config Store"
 
     def __init__(
-        self, store: str, config_spec_key: str, *, max_payload_bytes: int = MAX_PAYLOAD_BYTES
+        self, store: str, config_spec_key: str, *, max_payload_bytes: int = _MAX_PAYLOAD_BYTES
     ) -> None:
         super().__init__(store, config_spec_key, max_payload_bytes)
         if len(config_spec_key) > CONFIG_KEY_CHARACTERS:

@@ -5,9 +5,11 @@ In: a `Request`. Out: a `Response` or a `TransportError`. Where a backend is, th
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from statsig_fastly.adapters.checks import check_text
+from statsig_fastly.compute.exchange import body_of, fields
 from statsig_fastly.compute.faults import NOT_INSIDE, fault_name, fault_text
 from statsig_fastly.transport import ERROR_BODY_BYTES, Response, TransportError
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BackendTransport"]
 
-_NAMES_BYTES = 8192
-_VALUE_BYTES = 8192
 _PIECE_BYTES = 64 * 1024
 _SECRET_BYTES = 64 * 1024
 _LONGEST_MS = (1 << 32) - 1
@@ -60,21 +60,21 @@ class BackendTransport:
             TransportError: There is no whole answer.
         """
         try:
-            from wit_world.imports import async_io, backend, http_body, http_req
+            from wit_world.imports import async_io, backend, http_req
         except ImportError:
             raise TransportError(f"backend {self._backend!r}: {NOT_INSIDE}", reason="unreachable") from None
+        end = time.monotonic() + request.total_timeout
         # Raised at the end: a traceback through the bindings would drag along frames that hold the headers.
         try:
             with backend.Backend.open(self._backend) as opened:
-                pending = http_req.send_async(self._written(request), _body(request), opened)
+                pending = http_req.send_async(self._written(request), body_of([request.body or b""]), opened)
                 time_left = min(max(1, int(request.total_timeout * 1000)), _LONGEST_MS)
                 if async_io.select_with_timeout([pending], time_left) is None:
-                    failure = f"did not answer within {request.total_timeout:g} s (total_timeout)"
-                    fault = TransportError(f"backend {self._backend!r} {failure}", reason="timeout")
+                    fault = self._timeout(request)
                 else:
                     response, body = http_req.await_response(pending)
                     with response, body:
-                        return self._received(request, response, body, http_body)
+                        return self._received(request, end, response, body)
         except TransportError as error:
             fault = error
         except Exception as error:  # one of several classes, or raw  # noqa: BLE001
@@ -108,12 +108,16 @@ class BackendTransport:
             self._sdk_key = _secret(store_name, name).decode("ascii", "replace").strip()
         return self._sdk_key
 
-    def _received(self, request: Request, response: Any, body: Any, http_body: Any) -> Response:  # noqa: ANN401
+    def _received(self, request: Request, end: float, response: Any, body: Any) -> Response:  # noqa: ANN401
+        from wit_world.imports import http_body
+
         status: int = response.get_status()
         good = status in range(200, 300)
         limit = request.max_body_bytes if good else ERROR_BODY_BYTES
         received = bytearray()
         while len(received) <= limit:
+            if time.monotonic() >= end:
+                raise self._timeout(request)
             piece: bytes = http_body.read(body, _PIECE_BYTES)
             if not piece:
                 break
@@ -125,6 +129,10 @@ class BackendTransport:
                 status=status,
             )
         return Response(status, _received_headers(response), bytes(received[:limit]))
+
+    def _timeout(self, request: Request) -> TransportError:
+        failure = f"did not answer within {request.total_timeout:g} s (total_timeout)"
+        return TransportError(f"backend {self._backend!r} {failure}", reason="timeout")
 
     def _failed(self, error: Exception) -> TransportError:
         who = f"backend {self._backend!r}"
@@ -150,24 +158,5 @@ def _secret(store_name: str, name: str) -> bytes:
     raise TransportError(f"{who}: there is no such secret", reason="unreachable")
 
 
-def _body(request: Request) -> Any:  # noqa: ANN401
-    from wit_world.imports import http_body
-
-    body = http_body.new()
-    left = memoryview(request.body or b"")
-    while left:
-        # It may take less than it is given.
-        left = left[http_body.write(body, bytes(left[:_PIECE_BYTES])) :]
-    return body
-
-
 def _received_headers(response: Any) -> dict[str, str]:  # noqa: ANN401
-    headers: dict[str, str] = {}
-    cursor: int | None = 0
-    while cursor is not None:
-        names, cursor = response.get_header_names(_NAMES_BYTES, cursor)
-        for name in names.split("\0"):
-            if name:
-                value: bytes | None = response.get_header_value(name, _VALUE_BYTES)
-                headers[name.lower()] = (value or b"").decode("latin-1")
-    return headers
+    return {name: b", ".join(values).decode("latin-1") for name, values in fields(response)}

@@ -11,6 +11,7 @@ from importlib import import_module
 __all__: list[str] = []
 
 _PLACE = "statsig_fastly._native"
+_VERSION = "0.1.0"
 
 
 def _use() -> None:
@@ -21,6 +22,11 @@ def _use() -> None:
             "the engine for WebAssembly is missing: add statsig-fastly-compute to the dependencies of the "
             f"Compute service, in the version of statsig-fastly ({error})"
         ) from None
+    if engine.__version__ != _VERSION:
+        raise ImportError(
+            f"statsig-fastly-compute has version {engine.__version__}, and statsig-fastly {_VERSION}: "
+            "they have to be of one version"
+        )
     sys.modules[_PLACE] = engine
     # What the import system does for a module that it finds itself.
     vars(sys.modules["statsig_fastly"])["_native"] = engine

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from statsig_fastly.compute.exchange import environment, respond
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from types import TracebackType
 
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
     from typing_extensions import Self
 
     from statsig_fastly.client import Statsig
@@ -27,13 +29,14 @@ _log = logging.getLogger("statsig_fastly")
 class StatsigHttpIncoming:
     """What the entry module of a Compute service calls `HttpIncoming`.
 
-    It is used like `fastly_compute.wsgi.WsgiHttpIncoming`:
+    It is used like `fastly_compute.wsgi.WsgiHttpIncoming`, and serves by PEP 3333:
 
         HttpIncoming = StatsigHttpIncoming(app, statsig)
 
-    A response is sent when the application's iterable is at its end and closed. After that the client looks
-    for updates, if that is due, and sends its events. Whatever the application or the client raises, the
-    sandbox lives on: a request that failed is answered with 500, and the exception is logged.
+    A response is sent as a whole when the application's iterable is at its end; then that is closed. After
+    that the client looks for updates, if that is due, and sends its events. Whatever the application or the
+    client raises, `SystemExit` included, the sandbox lives on: a request that failed is answered with 500,
+    and the exception is logged.
 
     Args:
         app: The application.
@@ -87,35 +90,57 @@ class StatsigHttpIncoming:
                 self._flush()
 
     def _serve(self, request: Any, body: Any) -> None:  # noqa: ANN401 - the host's
-        from fastly_compute.utils import create_body_reader
-        from fastly_compute.wsgi import serve_wsgi_request
-
         self._statsig.request_began()
         try:
             # The host wants a request dropped before it hands out another one.
             with request:
-                serve_wsgi_request(request, create_body_reader(body), self._answer)
-        except Exception:  # a trap would end the sandbox, and the events with it  # noqa: BLE001
+                self._exchange(request, body)
+        except BaseException:  # a trap would end the sandbox, and the events with it  # noqa: BLE001
             _log.warning("a request was not answered", exc_info=True)
         self._after()
 
+    def _exchange(self, request: Any, body: Any) -> None:  # noqa: ANN401 - the host's
+        """Has the application answer, and sends that; 500 if it cannot be."""
+        closing: list[Callable[[], object]] = []
+        try:
+            respond(*self._answer(environment(request, body, run_once=not self._reuse_ms), closing))
+        except BaseException:  # `sys.exit` as well  # noqa: BLE001
+            _log.warning("the application failed", exc_info=True)
+            respond("500 Internal Server Error", [("content-type", "text/plain")], [b"Internal Server Error"])
+        finally:
+            for close in closing:
+                self._close(close)
+
+    def _close(self, close: Callable[[], object]) -> None:
+        try:
+            close()
+        except BaseException:  # the request is answered  # noqa: BLE001
+            _log.warning("closing what the application returned failed", exc_info=True)
+
     def _after(self) -> None:
         try:
-            self._statsig.request_ended()
-        except Exception:  # the request is answered  # noqa: BLE001
+            look = self._statsig.request_ended()
+            if look is not None:
+                look.result()
+        except BaseException:  # the request is answered  # noqa: BLE001
             _log.warning("looking for updates failed", exc_info=True)
         if self._flush_always or self._statsig.flush_due:
             self._flush()
 
     def _flush(self) -> None:
         try:
-            self._statsig.flush().wait()
-        except Exception:  # the request is answered  # noqa: BLE001
+            self._statsig.flush().result()
+        except BaseException:  # the request is answered  # noqa: BLE001
             _log.warning("flushing events failed", exc_info=True)
 
-    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The application's response as a whole: the host's adapter writes its parts at once anyway."""
-        started: list[Any] = []
+    def _answer(self, environ: WSGIEnvironment, closing: list[Callable[[], object]]) -> _Answer:
+        """The application's response as a whole: nothing is sent of one that fails midway.
+
+        Args:
+            environ: What the application is called with.
+            closing: Takes what is to be called after the response.
+        """
+        started: list[tuple[str, list[tuple[str, str]]]] = []
         parts: list[bytes] = []
 
         def start(
@@ -125,25 +150,28 @@ class StatsigHttpIncoming:
             | tuple[None, None, None]
             | None = None,
         ) -> Callable[[bytes], object]:
-            del exc_info
-            started[:] = [status, headers]
+            if started and exc_info is None:
+                raise AssertionError("start_response was called a second time, without exc_info")
+            if started:
+                parts.clear()  # of the response that failed
+            started[:] = [(status, headers)]
             return parts.append
 
-        try:
-            chunks = self._app(environ, start)
-            try:
-                parts.extend(chunks)
-            finally:
-                close = getattr(chunks, "close", None)
-                if close is not None:
-                    close()
-            status, headers = started
-        except Exception:  # the application's own  # noqa: BLE001
-            _log.warning("the application failed", exc_info=True)
-            status, headers = "500 Internal Server Error", [("content-type", "text/plain")]
-            parts[:] = [b"Internal Server Error"]
-        start_response(status, headers)
-        return parts
+        chunks = self._app(environ, start)
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            closing.append(close)
+        for chunk in chunks:
+            parts.append(chunk)  # one by one, for `start` may clear them  # noqa: PERF402
+        if not started:
+            raise AssertionError("the application did not call start_response")
+        return _Answer(*started[0], parts)
+
+
+class _Answer(NamedTuple):
+    status: str
+    headers: list[tuple[str, str]]
+    parts: list[bytes]
 
 
 def _next(timeout_ms: int) -> tuple[Any, Any] | None:

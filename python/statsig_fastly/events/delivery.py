@@ -28,6 +28,8 @@ __all__ = ["EventDelivery"]
 
 # What shutting down keeps of its time for writing to the spool, at most.
 _SPOOLING_S = 0.25
+# In a Compute service, where a request has 32 of its own: the most that a flush makes.
+_REQUESTS_WITHOUT_THREADS = 8
 
 
 class EventDelivery:
@@ -186,7 +188,7 @@ class EventDelivery:
                 pause = max(0.0, self._backoff.until - self._clock())
                 if not self.waiting or time.monotonic() + pause >= end:
                     break
-                threading.Event().wait(pause)
+                time.sleep(pause)  # waiting for a lock takes no time in a Compute service
         finally:
             self._call_off(max(0.0, end - time.monotonic()))
             if self.waiting:
@@ -292,10 +294,10 @@ class EventDelivery:
             self._backlog.waiting(tried, with_demoted=True),
         )
         self._spool_waits = self._spool is not None
-        failed = self._backlog.tally.failed_requests
+        made, failed = self._backlog.tally.requests, self._backlog.tally.failed_requests
         for pick in picks:
             while True:
-                if not self._may_send(everything, end):
+                if not self._may_send(everything, end) or self._has_done_enough(made, failed):
                     return
                 batch = next(pick, None)
                 if batch is None:
@@ -314,6 +316,13 @@ class EventDelivery:
             return not self._closed and self._clock() >= self._backoff.until
         # Whoever shuts down answers for the flush when the time is over.
         return self._flushes.are_open and self._clock() >= self._backoff.asked_until
+
+    def _has_done_enough(self, made: int, failed: int) -> bool:
+        """Where there are no threads, a request is held up: what fails, and much of it, is left to others."""
+        tally = self._backlog.tally
+        return not threads.CAN_START_THREADS and (
+            tally.failed_requests > failed or tally.requests >= made + _REQUESTS_WITHOUT_THREADS
+        )
 
     def _fresh(self, everything: bool) -> Iterator[Batch]:
         size, left = self._settings.batch_size, len(self._log)
