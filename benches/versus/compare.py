@@ -101,7 +101,7 @@ def measured(exposures: bool, rounds: int, loop: int, names: list[str]) -> Itera
         with reported(name):
             peers[name] = PEERS[name](exposures)
     for name, peer in peers.items():
-        check_shares(name, peer)
+        check_work(name, peer, exposures)
     empty, call = compiled("pass", {}), compiled("is_(n, n)", {"is_": operator.is_})
     loops = {
         (case, how, name): compiled(peer.source(case, how), peer.scope)
@@ -140,7 +140,6 @@ def measured(exposures: bool, rounds: int, loop: int, names: list[str]) -> Itera
             "min_ns": round(min(walls), 1),
             "median_ns": round(statistics.median(walls), 1),
             "cpu_ns": round(statistics.median(cpu for _, cpu in spent) / loop, 1),
-            "notes": [note for note in peers[name].notes if note],
         }
 
 
@@ -149,19 +148,24 @@ def fresh_ids(number: int) -> list[str]:
     return [f"user-{next(NUMBERS):09d}" for _ in range(number)]
 
 
-def check_shares(name: str, peer: Peer) -> None:
-    """Work is equal only if answers are: the share of users who get something is that of the case."""
+def check_work(name: str, peer: Peer, exposures: bool) -> None:
+    """Work is equal only if answers are, and what is recorded about them.
+
+    The share of users who get something is that of the case, and each of them is exposed once, or nobody is.
+    """
     users = 2000
     for case, share in SHARES.items():
         scope = {**peer.scope, "ids": [f"user-{number:07d}" for number in range(users)]}
         code = compile(peer.source(case, "fresh attributes"), case, "eval")
-        answers = []
+        answers, exposed = [], []
         for number in range(users):
             answers.append(eval(code, {**scope, "n": number}))  # noqa: S307
-            peer.forget()
+            exposed.append(peer.forget())
         found = sum(answer in {True, "blue"} for answer in answers) / users
         if abs(found - share) > SLACK:
             raise RuntimeError(f"{name}, case {case}: {found:.1%} of all users, expected {share:.1%}")
+        if set(exposed) not in ({None}, {int(exposures)}):
+            raise RuntimeError(f"{name}, case {case}: {sorted(set(exposed))} exposures for each user")
 
 
 @contextmanager
@@ -207,7 +211,6 @@ def markdown(results: list[dict[str, Any]]) -> str:
                 lines.append(f"| {case} | {how} | " + " | ".join(cells) + " |")
         lines.append("")
     lines += [f"{letter}: {what}." for letter, what in CASES.items()]
-    lines += sorted({f"{result['sdk']}: {note}." for result in results for note in result["notes"]})
     return "\n".join(lines) + "\n"
 
 
