@@ -57,7 +57,8 @@ format: rust-toolchain $(STAMP)/lint ## Format the sources
 	$(BIN)/ruff format
 
 bench: rust-toolchain $(STAMP)/native $(STAMP)/bench ## Measure everything: what calls cost, beside other SDKs too
-	PYTHONPATH=benches $(BIN)/python benches/instructions/count.py
+	@# A budget that is exceeded is shown here, and is an error of bench-instructions alone: all else is measured still.
+	-PYTHONPATH=benches $(BIN)/python benches/instructions/count.py
 	@mkdir -p target
 	PYTHONPATH=benches $(BIN)/python -c 'import sys, cases; sys.stdout.buffer.write(cases.payload())' > target/payload.json
 	STATSIG_BENCH_PAYLOAD=$(CURDIR)/target/payload.json cargo bench --locked --quiet -p statsig-engine --bench engine

@@ -8,12 +8,13 @@ from typing import Any
 
 __all__ = ["bars", "curves"]
 
-LINES = ("#1a7f64", "#b35900", "#4a5fc1", "#8b98a5")
+LINES = ("#1a7f64", "#b35900", "#4a5fc1", "#8b98a5", "#8b2f6b")
 COLORS = ("#1a7f64", "#8b98a5", "#a9b4be", "#c3ccd4", "#d9dfe4")
 SHOWN = (
     ("A", "reuse"),
     ("B", "reuse"),
     ("B", "fresh id"),
+    ("C", "reuse"),
     ("C", "fresh attributes"),
     ("D", "reuse"),
     ("D", "fresh id"),
