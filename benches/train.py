@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from cases import CASES, NAMES, payload, user_fields
+from growth import LOAD_BYTES, payload_of
 from statsig_fastly import StatsigUser
 from statsig_fastly._native import Evaluator, EventLog
 from statsig_fastly.sample_project import sample_project
@@ -56,7 +57,7 @@ def everything() -> None:
 
 
 def loads() -> None:
-    project = json.dumps(sample_project(gates=155, configs=77)).encode()
+    project = payload_of(LOAD_BYTES)
     for _ in range(2 * TURNS):
         Evaluator()._load(project, "Training")
 
